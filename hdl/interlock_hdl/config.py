@@ -1,0 +1,152 @@
+"""The whole design as one value: every build choice, checked once (D2, D5, D6)."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from interlock_hdl.beat import BEAT_BYTES
+from interlock_hdl.record import ENTRY_BYTES, PREFIX_HEADER_BYTES, RECORD_MAX_LENGTH, Mode
+
+MAX_LINKS = 16
+MAX_REGISTER_LOG = 64
+
+
+class Bin(IntEnum):
+    """Precision classes into which FLOPs are sorted, so that a policy can weight them later (D5)."""
+
+    FP64 = 0
+    FP32 = 1
+    FP16 = 2  # every 16-bit format
+    FP8 = 3  # every 8-bit format
+    INTEGER = 4
+    OTHER = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpClass:
+    """One row of a weight table: what one operation of this class costs, and its bin."""
+
+    flops: int
+    bin: Bin
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightTable:
+    """FLOPs of one operation of each class.  A class that is not listed costs the largest weight, in OTHER (D5).
+
+    Parameters
+    ----------
+    number : int
+        The table's id in ``provenance``, 0 … 255.
+    classes : dict
+        ``op_class`` number to :class:`OpClass`.
+    """
+
+    number: int
+    classes: dict[int, OpClass]
+
+    def validate(self) -> None:
+        if not 0 <= self.number <= 255:
+            raise ValueError(f"weight table number must fit one byte, not {self.number}")
+        if not self.classes:
+            raise ValueError("a weight table needs at least one class")
+        if any(not 0 <= number <= 255 for number in self.classes):
+            raise ValueError("op_class numbers must fit one byte")
+
+    @property
+    def largest(self) -> int:
+        """FLOPs of the most expensive class."""
+        return max(row.flops for row in self.classes.values())
+
+
+STANDARD_WEIGHTS = WeightTable(
+    number=1,
+    classes={
+        0x01: OpClass(flops=2, bin=Bin.FP64),  # multiply-add
+        0x02: OpClass(flops=1, bin=Bin.FP64),  # add, sub, mul, scale, compare-select
+        0x11: OpClass(flops=2, bin=Bin.FP32),
+        0x12: OpClass(flops=1, bin=Bin.FP32),
+        0x21: OpClass(flops=2, bin=Bin.FP16),
+        0x22: OpClass(flops=1, bin=Bin.FP16),
+        0x31: OpClass(flops=2, bin=Bin.FP8),
+        0x32: OpClass(flops=1, bin=Bin.FP8),
+        0x41: OpClass(flops=2, bin=Bin.INTEGER),
+        0x42: OpClass(flops=1, bin=Bin.INTEGER),
+    },
+)
+"""Table 1: precision in the upper digit, 1 = multiply-add (2 FLOPs), 2 = one-FLOP element operation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuePort:
+    """One issue port of the accelerator (D5).
+
+    Parameters
+    ----------
+    mode : Mode
+        ``EVENTS``: the execution unit reports its work.  ``OPAQUE``: it reports nothing, and its peak is counted in
+        every cycle.
+    peak : int
+        Most FLOPs that the unit can do in a cycle.  An event above it is an alarm.
+    """
+
+    mode: Mode = Mode.EVENTS
+    peak: int
+
+    def validate(self) -> None:
+        if self.mode not in (Mode.EVENTS, Mode.OPAQUE):
+            raise ValueError("an issue port is either EVENTS or OPAQUE")
+        if not 0 < self.peak < 1 << 24:
+            raise ValueError(f"peak must be 1 … 2**24 - 1 FLOPs a cycle, not {self.peak}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterlockConfig:
+    """Every build choice of an Interlock.
+
+    Parameters
+    ----------
+    beat_bytes : int
+        Bytes of a beat: 4 or 16.
+    links : int
+        Link ports, 1 … 16.  Slot i is port i.
+    issue_ports : tuple of IssuePort
+        The accelerator's issue ports.
+    weights : WeightTable
+        FLOPs of each operation class.
+    log_entries : int
+        Sources that the log holds, 2 … 64.
+    message_bytes : int
+        Largest payload of a buffered message, a multiple of 16.
+    """
+
+    beat_bytes: int = 16
+    links: int = 2
+    issue_ports: tuple[IssuePort, ...] = (IssuePort(peak=32), IssuePort(peak=4))
+    weights: WeightTable = field(default=STANDARD_WEIGHTS, hash=False)
+    log_entries: int = 16
+    message_bytes: int = 8192
+
+    def validate(self) -> None:
+        """Raises ``ValueError`` with what is wrong and what would be right."""
+        if self.beat_bytes not in BEAT_BYTES:
+            raise ValueError(f"beat_bytes must be one of {BEAT_BYTES}, not {self.beat_bytes}")
+        if not 1 <= self.links <= MAX_LINKS:
+            raise ValueError(f"links must be 1 … {MAX_LINKS}, not {self.links}")
+        if not self.issue_ports:
+            raise ValueError("at least one issue port: uncounted work is what an Interlock exists to prevent")
+        for port in self.issue_ports:
+            port.validate()
+        self.weights.validate()
+        if not 2 <= self.log_entries <= MAX_REGISTER_LOG:
+            raise ValueError(f"log_entries must be 2 … {MAX_REGISTER_LOG}, not {self.log_entries}")
+        if self.message_bytes < 16 or self.message_bytes % 16:
+            raise ValueError(f"message_bytes must be a positive multiple of 16, not {self.message_bytes}")
+        assert PREFIX_HEADER_BYTES + self.log_entries * ENTRY_BYTES <= RECORD_MAX_LENGTH
+
+    @property
+    def mode(self) -> Mode:
+        """Counting mode of the whole accelerator, as it stands in ``provenance``."""
+        mode = Mode(0)
+        for port in self.issue_ports:
+            mode |= port.mode
+        return mode

@@ -1,0 +1,1 @@
+"""Golden model, drivers and command line of the Interlock."""
