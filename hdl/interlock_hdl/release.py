@@ -1,0 +1,94 @@
+"""Releases whole messages to the accelerator, channels in turn (docs/specification.md, *Schedule*: release)."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import beat_stream
+from interlock_hdl.turns import Turns
+
+
+class Release(wiring.Component):
+    """Joins sources of whole messages into the accelerator's only data input, one message at a time, round robin.
+
+    A source offers a beat only when the whole message behind it may be released.  A message is *granted*, from then
+    on it is always completed; a source whose epoch ended in the meantime is emptied as soon as it is not granted.
+
+    **Latency**: one cycle from an offered first beat to ``rx``, when no other source is granted.
+    **Throughput**: one beat a cycle; one idle cycle between messages.
+
+    Parameters
+    ----------
+    beat_bytes : int
+    sources : int
+
+    Members
+    -------
+    sources : In(stream of Beat) array
+        Messages, header first.
+    offered : In(sources)
+        This source may be granted (beside its stream being valid).
+    stale : In(sources)
+        Strobe: nothing that this source holds may be granted any more.
+    rx : Out(stream of Beat)
+    flush : Out(sources)
+        The source's buffer is to drop what it holds, now.
+    clean : Out(sources)
+        Nothing stale is left.
+    released : Out(1)
+        Strobe: a message was granted.
+    source : Out(8)
+        Which source is granted, or was last.
+    """
+
+    def __init__(self, *, beat_bytes: int, sources: int) -> None:
+        self.n_sources = sources
+        super().__init__(
+            {
+                "sources": In(beat_stream(beat_bytes)).array(sources),
+                "offered": In(sources),
+                "stale": In(sources),
+                "rx": Out(beat_stream(beat_bytes)),
+                "flush": Out(sources),
+                "clean": Out(sources),
+                "released": Out(1),
+                "source": Out(8),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        granted = Signal()
+        pending = Signal(self.n_sources)  # stale, waiting for the message in progress to complete
+
+        in_progress = Signal(self.n_sources)
+        m.d.comb += [
+            in_progress.eq(granted << self.source),
+            self.flush.eq((pending | self.stale) & ~in_progress),
+            self.clean.eq(~(pending | self.stale)),
+        ]
+        m.d.sync += pending.eq((pending | self.stale) & in_progress)
+
+        m.submodules.turns = turns = Turns(count=self.n_sources)
+        m.d.comb += turns.last.eq(self.source)
+        for i, source in enumerate(self.sources):
+            m.d.comb += turns.asking[i].eq(source.valid & self.offered[i] & ~self.stale[i] & ~pending[i])
+
+        with m.If(granted):
+            with m.Switch(self.source):
+                for i, source in enumerate(self.sources):
+                    with m.Case(i):
+                        m.d.comb += [
+                            self.rx.payload.eq(source.payload),
+                            self.rx.valid.eq(source.valid),
+                            source.ready.eq(self.rx.ready),
+                        ]
+            with m.If(self.rx.valid & self.rx.ready & self.rx.payload.last):
+                m.d.sync += granted.eq(0)
+        with m.Elif(turns.any):
+            m.d.sync += [granted.eq(1), self.source.eq(turns.next)]
+
+        was_granted = Signal()
+        m.d.sync += was_granted.eq(granted)
+        m.d.comb += self.released.eq(granted & ~was_granted)
+        return m

@@ -1,0 +1,89 @@
+"""SUMMARY: the byte template of an unsigned export summary (docs/specification.md, *Export*)."""
+
+from collections.abc import Iterator
+
+from amaranth.hdl import Array, Cat, Const, Module, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.config import Bin
+
+LABEL = b"interlock unsigned summary v1"
+
+SummaryFields = data.StructLayout(
+    {
+        # In the order of their CBOR keys, from 1.
+        "session_id": 128,
+        "export_counter": 64,
+        "payload_length": 64,
+        "total": 128,
+        "n_sessions": 32,
+        "n_externals": 32,
+        "modes": 8,
+        "weight_tables": 16,
+        "flags": 16,
+        "bins": 96 * len(Bin),
+        "ticks": 64,
+    }
+)
+"""The holes of the template.  ``bins`` is one integer, the first bin most significant."""
+
+
+def _head(major: int, length: int) -> list[int]:
+    """Head of a CBOR item (RFC 8949 section 3), shortest form as section 4.2.1 asks."""
+    if length < 24:
+        return [major << 5 | length]
+    if length < 256:
+        return [major << 5 | 24, length]
+    raise ValueError("no item of a summary is that long")
+
+
+def _template(fields: data.View) -> Iterator[Value | int]:
+    """Every byte of the map, in order: constants, and slices of the fields, most significant byte first."""
+    yield from _head(5, 1 + len(SummaryFields.members))
+    yield 0
+    yield from _head(3, len(LABEL))
+    yield from LABEL
+    for key, (name, width) in enumerate(SummaryFields.members.items(), start=1):
+        yield key
+        yield from _head(2, width // 8)
+        for byte in reversed(range(width // 8)):
+            yield Value.cast(fields[name]).word_select(byte, 8)
+
+
+class Summary(wiring.Component):
+    """Fills the template: the beats of the CBOR map, by number.  Combinational; the caller registers.
+
+    Parameters
+    ----------
+    beat_bytes : int
+
+    Attributes
+    ----------
+    length : int
+        Bytes of the map.
+    beats : int
+        Beats of the map.
+
+    Members
+    -------
+    fields : In(SummaryFields)
+    index : In
+        Which beat.
+    data : Out(8 * beat_bytes)
+    """
+
+    def __init__(self, *, beat_bytes: int) -> None:
+        self.beat_bytes = beat_bytes
+        self.length = sum(1 for _ in _template(SummaryFields.const(None)))
+        self.beats = -(-self.length // beat_bytes)
+        super().__init__(
+            {"fields": In(SummaryFields), "index": In(range(self.beats)), "data": Out(8 * beat_bytes)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        octets = [Const(o, 8) if isinstance(o, int) else o for o in _template(self.fields)]
+        beats = [Cat(octets[i : i + self.beat_bytes]) for i in range(0, len(octets), self.beat_bytes)]
+        m.d.comb += self.data.eq(Array(beats)[self.index])
+        return m
