@@ -1,7 +1,8 @@
 """The schedule port: what the gateware's timing decided, for lockstep (simulation only; feeds nothing back).
 
-``docs/specification.md``, section *Schedule*, says what each event means.  Every event is a strobe named as there; its
-arguments are members named ``<event>_<argument>``.  Events of the same cycle are taken in the order of ``EVENTS``.
+``docs/specification.md``, section *Schedule*, says what each event means.  Every event is a strobe named as
+there; its arguments are members named ``<event>_<argument>``.  Events of the same cycle are taken in the order of
+``EVENTS``.
 """
 
 from amaranth.lib import wiring
@@ -9,11 +10,7 @@ from amaranth.lib.wiring import Out
 
 EVENTS: dict[str, dict[str, int]] = {
     # event: {argument: width}
-    "roll": {},
-    "alarm": {"bits": 9},
-    "end": {"slots": 0},  # 0: as wide as the build has links, one strobe a slot
-    "close": {"slots": 0},
-    "up": {"slots": 0},
+    "up": {"slots": 0},  # 0: as wide as the build has links, one strobe a slot
     "open": {"slots": 0},
     "draw": {},
     "opened": {},
@@ -29,16 +26,21 @@ EVENTS: dict[str, dict[str, int]] = {
     "record": {"slot": 8, "type": 8, "length": 16},
     "merge": {"slot": 8},
     "release": {"slot": 8},
+    "close": {"slots": 0},
+    "end": {"slots": 0},
+    "alarm": {"bits": 9},
+    "roll": {},
 }
 """Every event that the gateware emits, in the order in which events of one cycle take effect.
 
-``level`` is emitted by the bench, before all of these; ``roll`` gets its argument (bytes taken of an unfinished host
-message) and ``sample`` its positions from the bench's monitors.
+What ends something (``close`` … ``roll``) comes last: in the first cycle of the new state the old one still
+acts.  ``level`` and ``reopen`` are emitted by the bench, before all of these; ``roll`` gets its argument (bytes
+that host in has taken of no message accepted or refused) and ``sample`` its positions from the bench's monitors.
 """
 
 
 class TraceSignature(wiring.Signature):
-    """Strobes and arguments of every event.  Events with an argument ``slots`` are one bit vector, no strobe."""
+    """Strobes and arguments of every event.  An event with the argument ``slots`` is one bit vector, no strobe."""
 
     def __init__(self, links: int) -> None:
         members = {}
