@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from amaranth.hdl import Array, Cat, Const, Module, Value
+from amaranth.hdl import Array, Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.config import Bin
+from interlock_hdl.record import Entry
 
 LABEL = b"interlock unsigned summary v1"
 
@@ -51,6 +52,54 @@ def _template(fields: data.View) -> Iterator[Value | int]:
             yield Value.cast(fields[name]).word_select(byte, 8)
 
 
+class Tally(wiring.Component):
+    """What a summary says about the entries of its scan: totals over exactly the entries that are sent.
+
+    **Latency**: two cycles from ``add`` to the sums.
+
+    Members
+    -------
+    clear : In(1)
+    add, entry : In(1), In(Entry)
+        The entry leaves in this cycle.  The first one after ``clear`` is the node's own.
+    total : Out(128)
+        Sum of ``flops``.
+    modes, flags : Out
+        *Or* over the entries.
+    own_weight_table, mixed : Out(8), Out(1)
+        The first entry's weight table, and whether any other entry has another.
+    """
+
+    clear: In(1)
+    add: In(1)
+    entry: In(Entry)
+    total: Out(128)
+    modes: Out(8)
+    flags: Out(16)
+    own_weight_table: Out(8)
+    mixed: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        entry = Signal(Entry)
+        added = Signal()
+        is_first = Signal(init=1)
+        provenance = entry.provenance
+        m.d.sync += [entry.eq(self.entry), added.eq(self.add)]
+        with m.If(added):
+            m.d.sync += [
+                is_first.eq(0),
+                self.total.eq(self.total + entry.flops),
+                self.modes.eq(self.modes | provenance.mode),
+                self.flags.eq(self.flags | provenance.flags),
+            ]
+            with m.If(is_first):
+                m.d.sync += self.own_weight_table.eq(provenance.weight_table)
+            with m.Elif(provenance.weight_table != self.own_weight_table):
+                m.d.sync += self.mixed.eq(1)
+        return ResetInserter(self.clear)(m)
+
+
 class Summary(wiring.Component):
     """Fills the template: the beats of the CBOR map, by number.  Combinational; the caller registers.
 
@@ -75,7 +124,7 @@ class Summary(wiring.Component):
 
     def __init__(self, *, beat_bytes: int) -> None:
         self.beat_bytes = beat_bytes
-        self.length = sum(1 for _ in _template(SummaryFields.const(None)))
+        self.length = sum(1 for _ in _template(Signal(SummaryFields)))
         self.beats = -(-self.length // beat_bytes)
         super().__init__(
             {"fields": In(SummaryFields), "index": In(range(self.beats)), "data": Out(8 * beat_bytes)}

@@ -1,0 +1,255 @@
+"""The Interlock: all blocks, joined (docs/architecture.md)."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import beat_stream
+from interlock_hdl.clear_open import ClearOpen
+from interlock_hdl.clear_seal import ClearSeal
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.counter import FlopCounter
+from interlock_hdl.egress import Egress
+from interlock_hdl.events import OpEvent
+from interlock_hdl.ingress import Ingress
+from interlock_hdl.intake import Intake
+from interlock_hdl.link import LinkEpoch
+from interlock_hdl.log.register_log import RegisterLog
+from interlock_hdl.message import Kind
+from interlock_hdl.ports import LinkPort
+from interlock_hdl.session import Alarm, Session
+from interlock_hdl.trace import TraceSignature
+
+
+class Interlock(wiring.Component):
+    """Sits between an accelerator and everything else; counts, and makes the count causal.
+
+    Nothing reaches the accelerator but through ``rx``, nothing leaves it but through ``tx``; every message that leaves
+    carries a log that covers everything that can have influenced it, and every log that arrives is merged before its
+    data is released.  Doubt closes the gates.
+
+    Parameters
+    ----------
+    config : InterlockConfig
+
+    Attributes
+    ----------
+    counter_latency : int
+        Cycles from a sample's request to its ``trace.sample`` strobe.
+
+    Members
+    -------
+    events : In(OpEvent) array
+        One for each issue port.
+    tx, rx : In, Out (stream of Beat)
+        The accelerator's messages.
+    clear_request, clear_done : Out(1), In(1)
+        See docs/specification.md, *Session*.
+    host_in, host_out : In, Out (stream of Beat)
+    links : Out(LinkPort) array
+    random : In(stream of 32)
+        Entropy for the session id.
+    maker, serial : In(32)
+        Who this device is.
+    roll : In(1)
+        Strobe: end this session, start another.
+    reopen : In(links)
+        Strobe: open a closed channel again.
+    is_open, alarm, link_open : Out
+        Gates, alarm causes (bits as :class:`Alarm`), epochs.
+    counting : Out(1)
+        OPAQUE issue ports are counted in this cycle.
+    trace : Out(TraceSignature)
+        Simulation only; leave it open in hardware and it costs nothing.
+    """
+
+    def __init__(self, *, config: InterlockConfig) -> None:
+        config.validate()
+        self.config = config
+        self.counter = FlopCounter(issue_ports=config.issue_ports, weights=config.weights)
+        self.counter_latency = self.counter.latency
+        beat_bytes, links = config.beat_bytes, config.links
+        super().__init__(
+            {
+                "events": In(OpEvent).array(len(config.issue_ports)),
+                "tx": In(beat_stream(beat_bytes)),
+                "rx": Out(beat_stream(beat_bytes)),
+                "clear_request": Out(1),
+                "clear_done": In(1),
+                "host_in": In(beat_stream(beat_bytes)),
+                "host_out": Out(beat_stream(beat_bytes)),
+                "links": Out(LinkPort(beat_bytes)).array(links),
+                "random": In(stream.Signature(32)),
+                "maker": In(32),
+                "serial": In(32),
+                "roll": In(1),
+                "reopen": In(links),
+                "is_open": Out(1),
+                "alarm": Out(len(Alarm)),
+                "link_open": Out(links),
+                "counting": Out(1),
+                "trace": Out(TraceSignature(links)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        beat_bytes, links = config.beat_bytes, config.links
+
+        m.submodules.session = session = Session()
+        m.submodules.counter = counter = self.counter
+        m.submodules.log = log = RegisterLog(entries=config.log_entries)
+        m.submodules.tx_intake = tx_intake = Intake(
+            beat_bytes=beat_bytes,
+            kinds=(Kind.PEER, Kind.EXPORT),
+            slots=links,
+            message_bytes=config.message_bytes,
+            drain=True,
+        )
+        m.submodules.host_intake = host_intake = Intake(
+            beat_bytes=beat_bytes,
+            kinds=(Kind.EXTERNAL,),
+            slots=links,
+            message_bytes=config.message_bytes,
+            drain=False,
+        )
+        m.submodules.egress = egress = Egress(config=config, sample_latency=counter.latency)
+        m.submodules.ingress = ingress = Ingress(config=config)
+        m.submodules.seal = seal = ClearSeal(beat_bytes=beat_bytes, links=links)
+        opens = [ClearOpen(beat_bytes=beat_bytes) for _ in range(links)]
+        epochs = [LinkEpoch() for _ in range(links)]
+        for i in range(links):
+            m.submodules[f"open_{i}"] = opens[i]
+            m.submodules[f"epoch_{i}"] = epochs[i]
+
+        # Session
+        with_memory = [tx_intake, host_intake, ingress, *opens]
+        for block in (*with_memory, counter, log, egress, seal):
+            m.d.comb += block.wipe.eq(session.wipe)
+        wiring.connect(m, wiring.flipped(self.random), session.random)
+        m.d.comb += [
+            session.roll.eq(self.roll),
+            session.maker.eq(self.maker),
+            session.serial.eq(self.serial),
+            session.clear_done.eq(self.clear_done),
+            session.wiped.eq(Cat(block.wiped for block in with_memory).all()),
+            session.own_ready.eq(log.own_ready),
+            session.event_seen.eq(Cat(event.valid for event in self.events).any()),
+            session.beat_seen.eq(self.tx.valid),
+            session.alarms[Alarm.COUNTER_MISMATCH].eq(counter.alarm.mismatch),
+            session.alarms[Alarm.SATURATED].eq(counter.alarm.saturated),
+            session.alarms[Alarm.OVER_PEAK].eq(counter.alarm.over_peak),
+            session.alarms[Alarm.NO_FIRST].eq(tx_intake.not_first),
+            session.alarms[Alarm.LOG_FAULT].eq(log.fault),
+            session.alarms[Alarm.OWN_AHEAD].eq(log.own_ahead),
+            self.clear_request.eq(session.clear_request),
+            self.is_open.eq(session.open),
+            self.alarm.eq(session.alarm),
+        ]
+
+        # Counter
+        m.d.comb += [counter_event.eq(event) for counter_event, event in zip(counter.events, self.events, strict=True)]
+        m.d.comb += [
+            counter.counting.eq(session.counting),
+            self.counting.eq(session.counting),
+            counter.sample.eq(egress.sample),
+            egress.sampled.eq(counter.sampled),
+            egress.count.eq(counter.count),
+            *(to.eq(bin) for to, bin in zip(egress.bins, counter.bins, strict=True)),
+        ]
+
+        # Out: accelerator → egress → seal → links, or host
+        wiring.connect(m, wiring.flipped(self.tx), tx_intake.i)
+        wiring.connect(m, tx_intake.messages, egress.messages)
+        wiring.connect(m, tx_intake.o, egress.payload)
+        wiring.connect(m, egress.scan, log.scan)
+        wiring.connect(m, log.entries, egress.entries)
+        wiring.connect(m, egress.records, seal.i)
+        self._gate(m, session.open, egress.host, self.host_out)
+        m.d.comb += [
+            tx_intake.enable.eq(session.open),
+            egress.scan_size.eq(log.scan_size),
+            egress.session_id.eq(session.session_id),
+            egress.ticks.eq(session.ticks),
+        ]
+
+        # In: links → open → ingress → accelerator, and host
+        wiring.connect(m, wiring.flipped(self.host_in), host_intake.i)
+        wiring.connect(m, host_intake.messages, ingress.host_messages)
+        wiring.connect(m, host_intake.o, ingress.host)
+        wiring.connect(m, ingress.merge, log.merge)
+        self._gate(m, session.open, ingress.rx, self.rx)
+        m.d.comb += [
+            host_intake.enable.eq(session.open),
+            ingress.enter.eq(session.enter),
+            ingress.session_id.eq(session.session_id),
+            ingress.own_ready.eq(log.own_ready),
+            ingress.merged.eq(log.merged),
+            ingress.answer.eq(log.answer),
+        ]
+
+        # Links
+        for i, (port, opened, epoch) in enumerate(zip(self.links, opens, epochs, strict=True)):
+            self._gate(m, session.open, seal.o[i], port.tx)
+            wiring.connect(m, wiring.flipped(port.rx), opened.i)
+            wiring.connect(m, opened.header, ingress.records[i].header)
+            wiring.connect(m, opened.body, ingress.records[i].body)
+            wiring.connect(m, epoch.own, wiring.flipped(port.tx_levels))
+            wiring.connect(m, wiring.flipped(port.rx_levels), epoch.peer)
+            m.d.comb += [
+                epoch.session_open.eq(session.open),
+                epoch.close.eq(epoch.open & (opened.fault | ingress.close[i])),
+                epoch.reopen.eq(self.reopen[i]),
+                epoch.clean.eq(ingress.clean[i]),
+                opened.open.eq(epoch.open),
+                seal.flush[i].eq(epoch.ended),
+                egress.open[i].eq(epoch.open),
+                egress.ended[i].eq(epoch.ended),
+                ingress.open[i].eq(epoch.open),
+                ingress.ended[i].eq(epoch.ended),
+                self.link_open[i].eq(epoch.open),
+                self.trace.up[i].eq(epoch.raised),
+                self.trace.open[i].eq(epoch.opened),
+                self.trace.end[i].eq(epoch.ended),
+                self.trace.close[i].eq(epoch.close),
+            ]
+
+        m.d.comb += [
+            self.trace.roll.eq(session.rolled),
+            self.trace.alarm.eq(session.alarmed),
+            self.trace.alarm_bits.eq(session.alarm),
+            self.trace.draw.eq(session.random.valid & session.random.ready),
+            self.trace.opened.eq(session.opened),
+            self.trace.tx_accept.eq(tx_intake.accepted),
+            self.trace.tx_refuse.eq(tx_intake.refused),
+            self.trace.host_accept.eq(host_intake.accepted),
+            self.trace.host_refuse.eq(host_intake.refused),
+            self.trace.take.eq(ingress.taken),
+            self.trace.take_slot.eq(ingress.slot),
+            self.trace.sample.eq(counter.sampled),
+            self.trace.scan.eq(egress.scan_started),
+            self.trace.scan_slot.eq(egress.scan_slot),
+            self.trace.ticks.eq(egress.scan_started & (egress.scan_slot == links)),
+            self.trace.ticks_value.eq(session.ticks),
+            self.trace.read.eq(log.read),
+            self.trace.read_index.eq(log.read_index),
+            self.trace.record.eq(egress.record_started),
+            self.trace.record_slot.eq(egress.slot),
+            self.trace.record_type.eq(egress.record_type),
+            self.trace.record_length.eq(egress.record_length),
+            self.trace.merge.eq(ingress.entry_merged),
+            self.trace.merge_slot.eq(ingress.merging),
+            self.trace.release.eq(ingress.released),
+            self.trace.release_slot.eq(ingress.source),
+        ]
+        return m
+
+    @staticmethod
+    def _gate(m, is_open, source, sink) -> None:
+        """Lets a stream out only while the gates are open."""
+        m.d.comb += [
+            sink.payload.eq(source.payload),
+            sink.valid.eq(source.valid & is_open),
+            source.ready.eq(sink.ready & is_open),
+        ]
