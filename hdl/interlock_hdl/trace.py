@@ -1,8 +1,8 @@
 """The schedule port: what the gateware's timing decided, for lockstep (simulation only; feeds nothing back).
 
 ``docs/specification.md``, section *Schedule*, says what each event means.  Every event is a strobe named as
-there; its arguments are members named ``<event>_<argument>``.  Events of the same cycle are taken in the order of
-``EVENTS``.
+there; its arguments are members named ``<event>_<argument>``.  Events of the same cycle are taken in the
+order of ``EVENTS``.
 """
 
 from amaranth.lib import wiring
@@ -33,14 +33,15 @@ EVENTS: dict[str, dict[str, int]] = {
 }
 """Every event that the gateware emits, in the order in which events of one cycle take effect.
 
-What ends something (``close`` … ``roll``) comes last: in the first cycle of the new state the old one still
-acts.  ``level`` and ``reopen`` are emitted by the bench, before all of these; ``roll`` gets its argument (bytes
-that host in has taken of no message accepted or refused) and ``sample`` its positions from the bench's monitors.
+What ends something (``close`` … ``roll``) comes late: in the first cycle of the new state the old one still
+acts.  ``level`` and ``reopen`` are emitted by the bench, after all of these, for nothing sees them before the
+next cycle; ``roll`` gets its argument (bytes that host in has taken of no message accepted or refused) and
+``sample`` its positions from the bench's monitors.
 """
 
 
 class TraceSignature(wiring.Signature):
-    """Strobes and arguments of every event.  An event with the argument ``slots`` is one bit vector, no strobe."""
+    """Strobes and arguments of every event.  One with argument ``slots`` is one bit vector, no strobe."""
 
     def __init__(self, links: int) -> None:
         members = {}

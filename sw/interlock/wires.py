@@ -1,7 +1,7 @@
 """What goes over a node's wires, and a node as every engine offers it.
 
-The golden model, the Verilated gateware and a board are the same object to a cluster, a demo or a campaign: bytes
-and levels go in, the node runs for a while, bytes and levels come out.
+The golden model, the Verilated gateware and a board are the same object to a cluster, a demo or a campaign:
+bytes and levels go in, the node runs for a while, bytes and levels come out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -58,8 +58,9 @@ class OpRun:
 class Event:
     """One event of the schedule (``docs/specification.md``, *Schedule*), with its arguments as listed there.
 
-    The bench adds to what the gateware's trace says: ``level`` and ``reopen``, before all other events of their
-    cycle; the positions of ``sample``; and the argument of ``roll``.
+    The bench adds to what the gateware's trace says: ``level`` and ``reopen``, after all other events of the
+    cycle in which it drives them (nothing sees them before the next one); the positions of ``sample``; and the
+    argument of ``roll``.
     """
 
     cycle: int
@@ -74,8 +75,9 @@ HostItem = Segment | RawBeat
 class Node(Protocol):
     """One accelerator behind its Interlock.
 
-    Everything pushed waits until the node takes it; ``run`` runs; everything popped is what came out since the
-    last pop, in order.  A link starts with both levels low in either direction; a ``Level`` stands for a change.
+    Everything pushed waits until the node takes it; ``run`` runs; everything popped is what came out since
+    the last pop, in order.  A link starts with both levels low in either direction; a ``Level`` stands for a
+    change.
     """
 
     def push_link(self, slot: int, items: Iterable[LinkItem]) -> None:
