@@ -19,8 +19,8 @@ class Twin(wiring.Component):
     ----------
     shape : ShapeLike
         Shape of the value; layouts are welcome.
-    init : int or what the shape takes
-        Value after reset.
+    init : what the shape takes as a constant
+        Value after reset; zeros unless given.
 
     Members
     -------
@@ -33,7 +33,7 @@ class Twin(wiring.Component):
         The copies disagree.  Combinational from the two registers, not latched.
     """
 
-    def __init__(self, shape, *, init=0) -> None:
+    def __init__(self, shape, *, init=None) -> None:
         super().__init__({"next": In(shape), "load": In(1), "value": Out(shape, init=init), "fault": Out(1)})
 
     def elaborate(self, platform) -> Module:
