@@ -1,8 +1,8 @@
 """Arithmetic of the reference accelerator, bit for bit (``docs/accelerator.md``, *Arithmetic*).
 
-Rounding is to nearest, ties to even.  Subnormals do not exist: an operand that is one is read as a zero of its sign,
-and a result whose exact value lies below the smallest normal number becomes a zero of its sign, before any rounding.
-Infinities and signed zeros are those of IEEE 754; every NaN that comes out is the canonical one.
+Rounding is to nearest, ties to even.  Subnormals do not exist: an operand that is one is read as a zero of its
+sign, and a result whose exact value lies below the smallest normal number becomes a zero of its sign, before
+any rounding.  Infinities and signed zeros are those of IEEE 754; every NaN that comes out is the canonical one.
 
 fp32 values travel as ``uint32`` bit patterns, bf16 values as ``uint16``; arrays may have any shape.
 """
@@ -43,7 +43,7 @@ def to_bits(values: Floats) -> Bits32:
 
 
 def add(a: Bits32, b: Bits32) -> Bits32:
-    """a + b.  The sum of two normal numbers that is below the smallest normal one is exact, so needs no rounding."""
+    """a + b.  A sum below the smallest normal number is exact, so it was not rounded before it is flushed."""
     with np.errstate(all="ignore"):
         return to_bits(_flush(from_bits(a) + from_bits(b)))
 
