@@ -193,7 +193,7 @@ class _Lane(wiring.Component):
         row = registers.hold(row, name=f"{name}_bin")
         count = registers.hold(Mux(event.valid, event.count, 0), name=f"{name}_count")
 
-        flops = Signal(len(count) + self.weights.largest.bit_length())
+        flops = Signal(range((1 << len(count)) * self.weights.largest))
         with m.Switch(choice):
             for index, weight in enumerate(weights):
                 with m.Case(index):
