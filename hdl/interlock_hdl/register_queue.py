@@ -1,0 +1,57 @@
+"""A short queue in registers, for the few words that travel beside a packet buffer."""
+
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class RegisterQueue(wiring.Component):
+    """A first-in first-out queue of ``depth`` words in a shift register.
+
+    The word at the output always stands in the same register, and both handshakes depend on registers only.
+    Being made of registers it is cleared by its reset (``ResetInserter``), which a memory would not be.
+
+    Latency: ``latency`` cycles from ``i`` to ``o``.  Throughput: one word a cycle.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        What a word is.
+    depth : int
+        Words that it holds, at least 2: with one, a full queue would halve the throughput.
+
+    Members
+    -------
+    i, o : stream of ``shape``
+    """
+
+    latency = 1
+
+    def __init__(self, *, shape: ShapeLike, depth: int) -> None:
+        if depth < 2:
+            raise ValueError(f"depth must be at least 2, not {depth}")
+        self.shape = shape
+        self.depth = depth
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        width = Shape.cast(self.shape).width
+        words = [Signal(width, name=f"word_{n}") for n in range(self.depth)]
+        level = Signal(range(self.depth + 1))
+
+        push = self.i.valid & self.i.ready
+        pop = self.o.valid & self.o.ready
+        m.d.comb += [
+            self.i.ready.eq(level != self.depth),
+            self.o.valid.eq(level != 0),
+            self.o.payload.eq(words[0]),
+        ]
+        m.d.sync += level.eq(level + push - pop)
+        for n, word in enumerate(words):
+            above = words[n + 1] if n + 1 < self.depth else word
+            with m.If(push & (level == Mux(pop, n + 1, n))):
+                m.d.sync += word.eq(self.i.payload)
+            with m.Elif(pop):
+                m.d.sync += word.eq(above)
+        return m
