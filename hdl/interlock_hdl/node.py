@@ -81,5 +81,8 @@ class Node(wiring.Component):
             wire = getattr(interlock, name)
             shown = getattr(self.monitor, name)
             m.d.comb += [shown.payload.eq(wire.payload), shown.fire.eq(wire.valid & wire.ready)]
-        m.d.comb += self.monitor.counting.eq(interlock.counting)
+        m.d.comb += [
+            self.monitor.counting.eq(interlock.counting),
+            self.monitor.clear.eq(interlock.clear_request),
+        ]
         return m
