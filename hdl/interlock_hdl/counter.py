@@ -214,10 +214,12 @@ class _Registers:
     def hold(self, value, *, name: str, enable=None) -> Value:
         """``value`` as it was one cycle ago; with ``enable``, as it was when that was last high."""
         value = Value.cast(value).as_unsigned()
-        flops = Signal(len(value), name=name, init=(1 << len(value)) - 1 if self.inverted else 0)
+        register = Signal(
+            len(value), name=f"{name}_register", init=(1 << len(value)) - 1 if self.inverted else 0
+        )
         with self.m.If(1 if enable is None else enable):
-            self.m.d.sync += flops.eq(~value if self.inverted else value)
-        return (~flops).as_unsigned() if self.inverted else flops
+            self.m.d.sync += register.eq(~value if self.inverted else value)
+        return (~register).as_unsigned() if self.inverted else register
 
     def delay(self, value, cycles: int, *, name: str) -> Value:
         """``value`` as it was ``cycles`` ago."""
