@@ -1,10 +1,10 @@
 """Egress: a message, a count and the log become records, or an export (docs/specification.md)."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream, keep_for
+from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import Bin, InterlockConfig
 from interlock_hdl.intake import MessageInfo
 from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
@@ -28,6 +28,20 @@ MAX_BEATS = 64
 """More than the beats of any header, entry or summary."""
 
 
+class State(enum.Enum):
+    """What is being sent."""
+
+    IDLE = 0
+    RECORD_HEADER = 1
+    PREFIX_HEADER = 2
+    ENTRIES = 3
+    PAYLOAD = 4
+    MESSAGE_HEADER = 5
+    SUMMARY = 6
+    COPY = 7
+    ABANDON = 8
+
+
 class Egress(wiring.Component):
     """Sends each message behind the log that covers it.
 
@@ -37,7 +51,7 @@ class Egress(wiring.Component):
     while this one is sent.
 
     **Latency**: ``latency`` cycles from a message's offer by the intake to the first beat of its record header.
-    **Throughput**: one beat a cycle while a message is in flight; two idle cycles between messages.
+    **Throughput**: one beat a cycle while a message is in flight; ``gap`` idle cycles between messages.
 
     Parameters
     ----------
@@ -66,6 +80,8 @@ class Egress(wiring.Component):
     record_started, slot, record_type, record_length : Out(1), Out(8), Out(8), Out(16)
         Strobe: the header of a record leaves for ``slot``.
     """
+
+    gap = 1
 
     def __init__(self, *, config: InterlockConfig, sample_latency: int) -> None:
         self.config = config
@@ -164,7 +180,9 @@ class Egress(wiring.Component):
             """Puts ``word``, a big-endian integer of ``octets`` bytes, beat by beat."""
             m.d.comb += [
                 put.eq(1),
-                beat.data.eq(network(word).word_select(index[: (octets // beat_bytes).bit_length()], 8 * beat_bytes)),
+                beat.data.eq(
+                    network(word).word_select(index[: (octets // beat_bytes).bit_length()], 8 * beat_bytes)
+                ),
                 beat.keep.eq(-1),
                 is_last_beat.eq(index == octets // beat_bytes - 1),
             ]
@@ -226,8 +244,9 @@ class Egress(wiring.Component):
         with m.If(self.entries.valid & self.entries.ready & self.entries.payload.last):
             m.d.sync += scan_left.eq(0)
 
-        with m.FSM(name="egress") as fsm:
-            with m.State("IDLE"):
+        state = Signal(State)
+        with m.Switch(state):
+            with m.Case(State.IDLE):
                 may_begin = sampled & ~message_left & ((info.kind == Kind.EXPORT) | slot_open)
                 m.d.comb += [
                     self.scan_slot.eq(Mux(info.kind == Kind.EXPORT, links, info.slot)),
@@ -255,7 +274,7 @@ class Egress(wiring.Component):
                             export_number.eq(export_counter),
                             export_counter.eq(export_counter + 1),
                         ]
-                        m.next = "MESSAGE_HEADER"
+                        m.d.sync += state.eq(State.MESSAGE_HEADER)
                     with m.Else():
                         m.d.sync += [
                             is_export.eq(0),
@@ -263,29 +282,29 @@ class Egress(wiring.Component):
                             self.slot.eq(info.slot),
                             header_left.eq(MESSAGE_HEADER_BYTES // beat_bytes),
                         ]
-                        m.next = "RECORD_HEADER"
+                        m.d.sync += state.eq(State.RECORD_HEADER)
 
-            with m.State("RECORD_HEADER"):
+            with m.Case(State.RECORD_HEADER):
                 put_word(record, RECORD_HEADER_BYTES)
                 m.d.comb += [
                     beat.first.eq(index == 0),
                     self.record_started.eq(emit & beat.first & ~cut),
                 ]
                 with m.If(emit & is_last_beat):
-                    m.next = "PREFIX_HEADER"
+                    m.d.sync += state.eq(State.PREFIX_HEADER)
                     with m.If(~is_prefix):
                         m.d.sync += [
                             unannounced.eq(unannounced - chunk),
                             record_beats.eq((chunk + beat_bytes - 1) // beat_bytes),
                         ]
-                        m.next = "PAYLOAD"
+                        m.d.sync += state.eq(State.PAYLOAD)
 
-            with m.State("PREFIX_HEADER"):
+            with m.Case(State.PREFIX_HEADER):
                 put_word(prefix, PREFIX_HEADER_BYTES)
                 with m.If(emit & is_last_beat):
-                    m.next = "ENTRIES"
+                    m.d.sync += state.eq(State.ENTRIES)
 
-            with m.State("ENTRIES"):
+            with m.Case(State.ENTRIES):
                 put_word(self.entries.payload.entry, ENTRY_BYTES)
                 m.d.comb += [
                     put.eq(self.entries.valid),
@@ -295,13 +314,13 @@ class Egress(wiring.Component):
                 with m.If(emit & beat.last):
                     m.d.sync += [is_prefix.eq(0), is_summary.eq(1)]
                     with m.If(is_export):
-                        m.next = "MESSAGE_HEADER"
+                        m.d.sync += state.eq(State.MESSAGE_HEADER)
                     with m.Elif(length == 0):
-                        m.next = "IDLE"
+                        m.d.sync += state.eq(State.IDLE)
                     with m.Else():
-                        m.next = "RECORD_HEADER"
+                        m.d.sync += state.eq(State.RECORD_HEADER)
 
-            with m.State("PAYLOAD"):
+            with m.Case(State.PAYLOAD):
                 m.d.comb += [
                     put.eq(self.payload.valid & (header_left == 0)),
                     beat.data.eq(self.payload.payload.data),
@@ -314,55 +333,57 @@ class Egress(wiring.Component):
                 with m.If(emit):
                     m.d.sync += record_beats.eq(record_beats - 1)
                     with m.If(beat.last):
-                        m.next = "RECORD_HEADER"
+                        m.d.sync += state.eq(State.RECORD_HEADER)
                         with m.If(self.payload.payload.last):
-                            m.next = "IDLE"
+                            m.d.sync += state.eq(State.IDLE)
 
-            with m.State("MESSAGE_HEADER"):
+            with m.Case(State.MESSAGE_HEADER):
                 put_word(header, MESSAGE_HEADER_BYTES)
                 m.d.comb += beat.first.eq(index == 0)
                 with m.If(emit & is_last_beat):
-                    m.next = "ENTRIES"
+                    m.d.sync += state.eq(State.ENTRIES)
                     with m.If(is_summary):
-                        m.next = "SUMMARY"
+                        m.d.sync += state.eq(State.SUMMARY)
 
-            with m.State("SUMMARY"):
+            with m.Case(State.SUMMARY):
                 m.d.comb += [
                     put.eq(1),
                     beat.data.eq(summary.data),
-                    beat.keep.eq(Mux(is_last_beat, keep_for(summary.length, beat_bytes), -1)),
+                    beat.keep.eq(Mux(is_last_beat, summary.last_keep, -1)),
                     beat.last.eq(is_last_beat),
                     is_last_beat.eq(index == summary.beats - 1),
                 ]
                 with m.If(emit & is_last_beat):
                     m.d.sync += bins_in_use.eq(0)
-                    m.next = "COPY"
+                    m.d.sync += state.eq(State.COPY)
 
-            with m.State("COPY"):
+            with m.Case(State.COPY):
                 # The EXPORT message leaves as the accelerator sent it, header and all.
                 m.d.comb += [
                     put.eq(self.payload.valid),
                     is_last_beat.eq(1),
                     self.payload.ready.eq(emit),
-                    *(beat[field].eq(self.payload.payload[field]) for field in ("data", "keep", "first", "last")),
+                    *(
+                        beat[field].eq(self.payload.payload[field])
+                        for field in ("data", "keep", "first", "last")
+                    ),
                 ]
                 with m.If(emit & beat.last):
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.State("ABANDON"):
+            with m.Case(State.ABANDON):
                 m.d.comb += self.entries.ready.eq(1)
                 with m.If(message_left):
                     m.d.comb += self.payload.ready.eq(1)
                 with m.If(~message_left & ~scan_left):
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.If(cut & ~fsm.ongoing("IDLE") & ~fsm.ongoing("ABANDON")):
-                m.d.sync += header_left.eq(0)
-                m.next = "ABANDON"
+        with m.If(cut & (state != State.IDLE)):
+            m.d.sync += [header_left.eq(0), state.eq(State.ABANDON)]
 
         # Nothing of an ended epoch stays in the output register, nor gets into it in this cycle.
         for i in range(links):
-            with m.If(self.ended[i] & ~out_to_host & (out.slot == i)):
+            with m.If(self.ended[i] & ~emit & ~out_to_host & (out.slot == i)):
                 m.d.sync += out_valid.eq(0)
         with m.If(cut):
             m.d.sync += out_valid.eq(0)

@@ -1,7 +1,7 @@
 """Ingress: verified records become merges and whole messages for the accelerator (docs/specification.md)."""
 
 from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
@@ -28,11 +28,30 @@ from interlock_hdl.turns import Turns
 from interlock_hdl.wire import network
 
 
+class State(enum.Enum):
+    """What is being read."""
+
+    IDLE = 0
+    ENTER = 1
+    ENTERED = 2
+    MARK = 3
+    MARKED = 4
+    HEADER = 5
+    CHECK = 6
+    PREFIX = 7
+    SETTLE = 8
+    RX_HEADER = 9
+    PAYLOAD = 10
+    DRAIN = 11
+
+
 class RecordPort(wiring.Signature):
     """Verified records of one link: a header, then its body."""
 
     def __init__(self, beat_bytes: int) -> None:
-        super().__init__({"header": Out(stream.Signature(RecordHeader)), "body": Out(beat_stream(beat_bytes))})
+        super().__init__(
+            {"header": Out(stream.Signature(RecordHeader)), "body": Out(beat_stream(beat_bytes))}
+        )
 
 
 class Ingress(wiring.Component):
@@ -162,7 +181,10 @@ class Ingress(wiring.Component):
             m.d.comb += turns.asking[i].eq(
                 port.header.valid
                 & self.open[i]
-                & (has_room | ((port.header.payload.type == RecordType.PREFIX) & ~port.header.payload.flags[1]))
+                & (
+                    has_room
+                    | ((port.header.payload.type == RecordType.PREFIX) & ~port.header.payload.flags[1])
+                )
             )
 
         # The channel at hand.
@@ -233,29 +255,30 @@ class Ingress(wiring.Component):
         rx_header = Signal(MessageHeader)
         m.d.comb += [rx_header.kind.eq(Kind.PEER), rx_header.peer.eq(self.slot)]
 
-        with m.FSM(name="ingress") as fsm:
-            with m.State("IDLE"):
+        state = Signal(State)
+        with m.Switch(state):
+            with m.Case(State.IDLE):
                 m.d.sync += [word_full.eq(0), word_beat.eq(0), is_descriptor.eq(1), prefix_read.eq(0)]
                 m.d.sync += header_beat.eq(0)
                 with m.If(self.enter & ~self.own_ready):
-                    m.next = "ENTER"
+                    m.d.sync += state.eq(State.ENTER)
                 with m.Elif(self.own_ready & self.host_messages.valid & (marked != 3)):
-                    m.next = "MARK"
+                    m.d.sync += state.eq(State.MARK)
                 with m.Elif(turns.any):
                     m.d.sync += self.slot.eq(turns.next)
-                    m.next = "HEADER"
+                    m.d.sync += state.eq(State.HEADER)
 
-            with m.State("ENTER"):
+            with m.Case(State.ENTER):
                 m.d.comb += [self.merge.valid.eq(1), self.merge.payload.own.eq(1)]
                 m.d.comb += self.merge.payload.entry.eq(own_entry)
                 with m.If(self.merge.ready):
-                    m.next = "ENTERED"
+                    m.d.sync += state.eq(State.ENTERED)
 
-            with m.State("ENTERED"):
+            with m.Case(State.ENTERED):
                 with m.If(self.merged):
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.State("MARK"):
+            with m.Case(State.MARK):
                 m.d.comb += [self.merge.valid.eq(1), self.merge.payload.own.eq(1)]
                 m.d.comb += self.merge.payload.entry.eq(own_entry)
                 m.d.comb += self.merge.payload.entry.provenance.flags.eq(
@@ -263,15 +286,15 @@ class Ingress(wiring.Component):
                 )
                 with m.If(self.merge.ready):
                     m.d.comb += self.host_messages.ready.eq(1)
-                    m.next = "MARKED"
+                    m.d.sync += state.eq(State.MARKED)
 
-            with m.State("MARKED"):
+            with m.Case(State.MARKED):
                 m.d.comb += self.merging.eq(links)
                 with m.If(self.merged):
                     m.d.comb += mark_done.eq(1)
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.State("HEADER"):
+            with m.Case(State.HEADER):
                 with m.Switch(self.slot):
                     for i, port in enumerate(self.records):
                         with m.Case(i):
@@ -279,24 +302,26 @@ class Ingress(wiring.Component):
                             m.d.sync += header.eq(port.header.payload)
                             m.d.comb += self.taken.eq(port.header.valid & self.open[i])
                 with m.If(self.taken):
-                    m.next = "CHECK"
+                    m.d.sync += state.eq(State.CHECK)
                 with m.Else():  # its epoch ended in this very cycle
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.State("CHECK"):
+            with m.Case(State.CHECK):
                 with m.If(header.type == RecordType.PREFIX):
-                    well_formed = (header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES) & ~header.length[:5].any()
+                    well_formed = (header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES) & ~header.length[
+                        :5
+                    ].any()
                     m.d.comb += fault.eq(is_open | ~som | ~well_formed)
-                    m.next = "PREFIX"
+                    m.d.sync += state.eq(State.PREFIX)
                 with m.Else():
                     whole = eom | (header.length == RECORD_MAX_LENGTH)
                     fits = so_far + header.length <= config.message_bytes
                     m.d.comb += fault.eq(~is_open | som | ~whole | ~fits)
-                    m.next = "PAYLOAD"
+                    m.d.sync += state.eq(State.PAYLOAD)
                     with m.If(so_far == 0):
-                        m.next = "RX_HEADER"
+                        m.d.sync += state.eq(State.RX_HEADER)
 
-            with m.State("PREFIX"):
+            with m.Case(State.PREFIX):
                 use = Signal()
                 m.d.comb += [
                     self.merging.eq(self.slot),
@@ -304,7 +329,10 @@ class Ingress(wiring.Component):
                     self.merge.valid.eq(word_full & ~is_descriptor & ~impostor),
                     fault.eq(
                         word_full
-                        & ((is_descriptor & (descriptor.as_value() != expected.as_value())) | (~is_descriptor & impostor))
+                        & (
+                            (is_descriptor & (descriptor.as_value() != expected.as_value()))
+                            | (~is_descriptor & impostor)
+                        )
                     ),
                     use.eq(word_full & (is_descriptor | sent)),
                     body.ready.eq((~word_full | use) & ~prefix_read),
@@ -324,20 +352,20 @@ class Ingress(wiring.Component):
                         prefix_read.eq(body.payload.last),
                     ]
                 with m.If(prefix_read & ~word_full):
-                    m.next = "SETTLE"
+                    m.d.sync += state.eq(State.SETTLE)
 
-            with m.State("SETTLE"):
+            with m.Case(State.SETTLE):
                 m.d.comb += self.merging.eq(self.slot)
                 with m.If(outstanding == 0):
                     with m.Switch(self.slot):
                         for i in range(links):
                             with m.Case(i):
                                 m.d.sync += message_open[i].eq(~eom)
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
                     with m.If(eom):
-                        m.next = "RX_HEADER"
+                        m.d.sync += state.eq(State.RX_HEADER)
 
-            with m.State("RX_HEADER"):
+            with m.Case(State.RX_HEADER):
                 # The header stands in the staging buffer before its payload, so that release is a plain copy.
                 empty = header.type == RecordType.PREFIX
                 last = header_beat == header_beats - 1
@@ -354,11 +382,11 @@ class Ingress(wiring.Component):
                 with m.If(staged.ready):
                     m.d.sync += header_beat.eq(header_beat + 1)
                     with m.If(last):
-                        m.next = "PAYLOAD"
+                        m.d.sync += state.eq(State.PAYLOAD)
                         with m.If(empty):
-                            m.next = "IDLE"
+                            m.d.sync += state.eq(State.IDLE)
 
-            with m.State("PAYLOAD"):
+            with m.Case(State.PAYLOAD):
                 final = body.payload.last
                 m.d.comb += [
                     staged.valid.eq(body.valid),
@@ -375,28 +403,28 @@ class Ingress(wiring.Component):
                                 m.d.sync += received[i].eq(received[i] + header.length)
                                 with m.If(eom):
                                     m.d.sync += [received[i].eq(0), message_open[i].eq(0)]
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            with m.State("DRAIN"):
+            with m.Case(State.DRAIN):
                 # Entries that the log has already taken stay merged; they were verified.
                 m.d.comb += self.merging.eq(self.slot)
                 with m.If(outstanding == 0):
-                    m.next = "IDLE"
+                    m.d.sync += state.eq(State.IDLE)
 
-            reading = Signal()  # a record is at hand
-            entering = fsm.ongoing("ENTER") | fsm.ongoing("ENTERED")
-            marking = fsm.ongoing("MARK") | fsm.ongoing("MARKED")
-            m.d.comb += [
-                reading.eq(~(fsm.ongoing("IDLE") | entering | marking)),
-                self.entry_merged.eq(self.merged & ~entering),
-            ]
-            with m.If(reading & ~fsm.ongoing("DRAIN")):
-                refused = self.merged & (self.answer != Answer.OK)
-                with m.If(cut):
-                    m.next = "DRAIN"
-                with m.Elif(fault | refused):
-                    m.d.comb += self.close.eq(1 << self.slot)
-                    m.next = "DRAIN"
+        reading = Signal()  # a record is at hand
+        entering = (state == State.ENTER) | (state == State.ENTERED)
+        marking = (state == State.MARK) | (state == State.MARKED)
+        m.d.comb += [
+            reading.eq(~((state == State.IDLE) | entering | marking)),
+            self.entry_merged.eq(self.merged & ~entering),
+        ]
+        with m.If(reading & (state != State.DRAIN)):
+            refused = self.merged & (self.answer != Answer.OK)
+            with m.If(cut):
+                m.d.sync += state.eq(State.DRAIN)
+            with m.Elif(fault | refused):
+                m.d.comb += self.close.eq(1 << self.slot)
+                m.d.sync += state.eq(State.DRAIN)
 
         for i in range(links):
             with m.If(self.ended[i]):

@@ -149,7 +149,9 @@ class Interlock(wiring.Component):
         ]
 
         # Counter
-        m.d.comb += [counter_event.eq(event) for counter_event, event in zip(counter.events, self.events, strict=True)]
+        m.d.comb += [
+            counter_event.eq(event) for counter_event, event in zip(counter.events, self.events, strict=True)
+        ]
         m.d.comb += [
             counter.counting.eq(session.counting),
             self.counting.eq(session.counting),

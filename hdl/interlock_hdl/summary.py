@@ -111,8 +111,8 @@ class Summary(wiring.Component):
     ----------
     length : int
         Bytes of the map.
-    beats : int
-        Beats of the map.
+    beats, last_keep : int
+        Beats of the map, and ``keep`` of the last one.
 
     Members
     -------
@@ -126,6 +126,7 @@ class Summary(wiring.Component):
         self.beat_bytes = beat_bytes
         self.length = sum(1 for _ in _template(Signal(SummaryFields)))
         self.beats = -(-self.length // beat_bytes)
+        self.last_keep = (1 << ((self.length - 1) % beat_bytes + 1)) - 1
         super().__init__(
             {"fields": In(SummaryFields), "index": In(range(self.beats)), "data": Out(8 * beat_bytes)}
         )

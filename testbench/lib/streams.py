@@ -159,7 +159,7 @@ class StreamSink:
             ready = not next(self._pauses)
             port.ready.value = ready
             await clock
-            if ready and port.valid.value:
+            if ready and port.valid.value and not port.dut.rst.value:
                 self._received.append(unpack(port.shape, port.bits))
                 self._arrived.set()
 
