@@ -34,7 +34,11 @@ class RawBeat:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The levels of one direction of a link change here, between the bytes before and those after."""
+    """The levels of one direction of a link change here, between the bytes before and those after.
+
+    No beat follows sooner than two cycles after a change: gateware takes one to open its end, and sends
+    none sooner.
+    """
 
     up: bool
     heard: bool
@@ -58,9 +62,9 @@ class OpRun:
 class Event:
     """One event of the schedule (``docs/specification.md``, *Schedule*), with its arguments as listed there.
 
-    The bench adds to what the gateware's trace says: ``level`` and ``reopen``, after all other events of the
-    cycle in which it drives them (nothing sees them before the next one); the positions of ``sample``; and the
-    argument of ``roll``.
+    The bench adds to what the gateware's trace says: ``level`` and ``reopen``, after all other events of
+    the cycle in which it drives them (nothing sees them before the next one); the positions of ``sample``;
+    and the argument of ``roll``.
     """
 
     cycle: int

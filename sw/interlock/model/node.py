@@ -1,0 +1,203 @@
+"""The golden node: what an Interlock does, given what its timing decides."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
+
+from interlock.model.accelerator import EventRun, SentMessage
+from interlock.model.choices import CHOICES
+from interlock.model.counter import Counter
+from interlock.model.egress import Egress
+from interlock.model.framing import Frames
+from interlock.model.ingress import Ingress
+from interlock.model.link import Link
+from interlock.model.log import Log
+from interlock.model.messages import Kind, Message, MessageError
+from interlock.model.outbox import Outbox
+from interlock.model.parameters import NodeParameters
+from interlock.model.schedule import (
+    ARGUMENTS,
+    GATED_EVENTS,
+    HOST_SLOT_EVENTS,
+    INNER_EVENTS,
+    SLOT_EVENTS,
+    IllegalChoice,
+    Rule,
+)
+from interlock.model.session import Alarm, Session, State
+from interlock.wires import Event, HostItem, LinkItem, OpRun
+
+
+class Accelerator(Protocol):
+    """What stands behind an Interlock: its answer to the messages it gets must not depend on when it gets
+    them."""
+
+    events: list[EventRun]
+    """Op events since the caller last emptied the list."""
+    sent: deque[SentMessage]
+    """Messages since the caller last emptied the queue."""
+
+    def receive(self, message: bytes) -> None:
+        """A message is released to it, header first."""
+
+    def advance(self) -> bool:
+        """Does a little more; ``False`` if it waits for a message."""
+
+    def clear(self) -> None:
+        """Forgets everything."""
+
+
+class GoldenNode:
+    """An Interlock with its accelerator, led event by event through a schedule.
+
+    :meth:`apply` first checks that the event may happen now, and raises :class:`IllegalChoice` if it may
+    not; then it computes every byte that follows.  Nothing happens but by :meth:`apply`, except that the
+    accelerator computes: that needs no schedule, and is done when somebody asks what came of it, or by
+    :meth:`compute`.
+
+    Parameters
+    ----------
+    parameters : NodeParameters
+    accelerator : Accelerator
+    maker, serial : int
+        Who the device is, 32 bits each.
+    watch : bool
+        Whether the accelerator's side of the Interlock is shown.  What is shown must be taken, or it piles
+        up.
+
+    Attributes
+    ----------
+    host, tx, rx : Outbox
+        What left at host out, and went to and fro between Interlock and accelerator.
+    operations : list of Outbox
+        The op events of each issue port.
+    links : list of Link
+    alarms : Alarm
+        Alarms that are due, or were raised.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameters: NodeParameters,
+        accelerator: Accelerator,
+        maker: int,
+        serial: int,
+        watch: bool = False,
+    ) -> None:
+        self.parameters = parameters
+        self.accelerator = accelerator
+        self.links = [Link(parameters.beat_bytes) for _ in range(parameters.links)]
+        self.host = Outbox()
+        self.tx = Outbox(keep=watch)
+        self.rx = Outbox(keep=watch)
+        self.operations = [Outbox(keep=watch) for _ in parameters.issue_ports]
+        self.host_in = Frames(parameters.beat_bytes)
+        self.random: deque[int] = deque()
+        self.roll_asked = False
+        self.reopen_asked = [0] * parameters.links
+        self._device = {"maker": maker, "serial": serial}
+        self._event = Event(0, "reset")
+        self.begin_session()
+
+    def begin_session(self) -> None:
+        """Forgets everything but the links' levels and what waits to come in."""
+        parameters = self.parameters
+        self.session = Session(**self._device)
+        self.counter = Counter(parameters)
+        self.egress = Egress()
+        self.ingress = [
+            Ingress(slot, message_bytes=parameters.message_bytes) for slot in range(parameters.links)
+        ]
+        self.log: Log | None = None
+        self.alarms = Alarm(0)
+        self.sent: deque[SentMessage] = deque()  # by the accelerator, not yet accepted or refused
+        self.external: deque[Message] = deque()  # from the host, not yet released
+        self.marked = 0  # of these, the oldest, for which the node's own entry was marked
+        self.opaque_lead: list[int | None] = [None] * len(parameters.issue_ports)
+
+    # What goes in
+
+    def push_link(self, slot: int, items: Iterable[LinkItem]) -> None:
+        self.links[slot].push(items)
+
+    def push_host(self, items: Iterable[HostItem]) -> None:
+        for item in items:
+            self.host_in.put(item)
+
+    def push_random(self, words: Iterable[int]) -> None:
+        self.random.extend(words)
+
+    def roll(self) -> None:
+        self.roll_asked = True
+
+    def reopen(self, slot: int) -> None:
+        self.reopen_asked[slot] += 1
+
+    # The accelerator
+
+    def compute(self) -> bool:
+        """Lets the accelerator do a little more; ``False`` if it waits for a message."""
+        busy = self.accelerator.advance()
+        for run in self.accelerator.events:
+            self.counter.put(run.port, run.op_class, run.count, run.repeat)
+            self.operations[run.port].note(OpRun(run.op_class, run.count, run.repeat))
+        self.accelerator.events.clear()
+        while self.accelerator.sent:
+            message = self.accelerator.sent.popleft()
+            self.tx.put(message.data, first=True, last=True)
+            self.sent.append(message)
+        if self.counter.over_peak:
+            self.alarms |= Alarm.OVER_PEAK
+        if self.counter.saturated:
+            self.alarms |= Alarm.SATURATED
+        return busy
+
+    # The schedule
+
+    def apply(self, event: Event) -> None:
+        """Lets one event of the schedule happen, or raises :class:`IllegalChoice`."""
+        name, arguments = event.name, event.arguments
+        before, self._event = self._event, event
+        expected = ARGUMENTS.get(name, len(self.parameters.issue_ports))
+        if name not in CHOICES or len(arguments) != expected:
+            raise self.illegal(Rule.KNOWN)
+        if name in SLOT_EVENTS:
+            slots = self.parameters.links + (name in HOST_SLOT_EVENTS)
+            if not 0 <= arguments[0] < slots:
+                raise self.illegal(Rule.KNOWN)
+        if event.cycle < before.cycle:
+            raise self.illegal(Rule.CYCLE)
+        if name in GATED_EVENTS and self.session.state is not State.OPEN:
+            if self.session.state is State.CLOSED and name in INNER_EVENTS:
+                return
+            raise self.illegal(Rule.SESSION_OPEN)
+        CHOICES[name](self, *arguments)
+
+    def illegal(self, rule: Rule, detail: str = "") -> IllegalChoice:
+        """What to raise when the event at hand breaks ``rule``."""
+        return IllegalChoice(rule, self._event, detail)
+
+    @property
+    def cycle(self) -> int:
+        """Cycle of the last event."""
+        return self._event.cycle
+
+    @property
+    def known(self) -> Log:
+        """The log of the open session."""
+        assert self.log is not None
+        return self.log
+
+    def fault(self, slot: int) -> Exception | None:
+        """Why the channel must close, if it must."""
+        return self.ingress[slot].fault or self.links[slot].fault()
+
+    def judge(self, data: bytes, kinds: frozenset[Kind]) -> Message | None:
+        """The message in ``data``, or nothing if it is to be refused."""
+        try:
+            return Message.decode(
+                data, kinds=kinds, links=self.parameters.links, message_bytes=self.parameters.message_bytes
+            )
+        except MessageError:
+            return None

@@ -1,0 +1,128 @@
+"""The schedule: what the gateware's timing decides, and the rules that every such choice must keep."""
+
+import enum
+
+from interlock.wires import Event
+
+ARGUMENTS: dict[str, int] = {
+    "level": 1,
+    "reopen": 1,
+    "roll": 1,
+    "alarm": 1,
+    "draw": 0,
+    "opened": 0,
+    "up": 1,
+    "open": 1,
+    "end": 1,
+    "close": 1,
+    "tx_accept": 0,
+    "tx_refuse": 0,
+    "host_accept": 0,
+    "host_refuse": 0,
+    "scan": 1,
+    "ticks": 1,
+    "read": 1,
+    "record": 3,
+    "take": 1,
+    "merge": 1,
+    "release": 1,
+}
+"""Every event and how many arguments it has; ``sample`` has one for each issue port."""
+
+SLOT_EVENTS = frozenset(
+    {"level", "reopen", "up", "open", "end", "close", "take", "merge", "release", "scan", "record"}
+)
+"""Events whose first argument is a slot."""
+
+HOST_SLOT_EVENTS = frozenset({"scan", "merge", "release"})
+"""Those of them in which the number of links stands for the host."""
+
+INNER_EVENTS = frozenset({"sample", "scan", "ticks", "read", "record", "merge", "release"})
+"""What may still happen inside a node whose gates an alarm has closed: nothing of it can leave any more."""
+
+GATED_EVENTS = INNER_EVENTS | {
+    "up",
+    "open",
+    "close",
+    "take",
+    "tx_accept",
+    "tx_refuse",
+    "host_accept",
+    "host_refuse",
+}
+"""What happens in an open session only."""
+
+
+class Rule(enum.StrEnum):
+    """The rules of docs/specification.md, *Schedule*.  An illegal choice names the one that it breaks."""
+
+    KNOWN = "an event is one of the table's, with its arguments, for a slot that exists"
+    CYCLE = "cycles never go back"
+    SESSION_OPEN = "gates are closed"
+
+    LEVEL_SENT = "no level was sent on this link"
+    REOPEN_ASKED = "the host did not ask for the channel"
+    ROLL_ASKED = "the host did not ask for a new session"
+    ROLL_BYTES = "host in takes no more than was sent, and accepts or refuses what it took whole"
+    ALARM_STATE = "an alarm is heard outside CLEAR, and once a session"
+    ALARM_REASON = "every alarm bit has a reason"
+    DRAW_STATE = "words are drawn in DRAW, two a session"
+    DRAW_WORD = "there was no random word"
+    OPENED_DRAWN = "gates open after two words were drawn, once a session"
+    OPENED_ENDED = "gates open after every epoch of the session before has ended"
+
+    UP_DOWN = "up rises when it is low"
+    UP_CLOSED = "up stays low while the channel is closed"
+    UP_HEARD = "up stays low until the peer has heard that it fell"
+    OPEN_LEVELS = "an epoch opens when both ends are up and have heard each other"
+    END_OPEN = "only an open epoch ends"
+    END_REASON = "an epoch ends for a reason"
+    CLOSE_OPEN = "only an open channel closes"
+    CLOSE_FAULT = "a channel closes for a fault in what it received"
+
+    TX_SENT = "the accelerator sent no message"
+    TX_JUDGED = "the message must be judged as its bytes are"
+    HOST_SENT = "the host sent no whole message"
+    HOST_JUDGED = "the host's message must be judged as its bytes are"
+
+    SAMPLE_MESSAGE = "a sample is for an accepted message without one"
+    SAMPLE_COVERS = "a sample covers every event before the message's last beat"
+    SAMPLE_MADE = "a sample covers only events that the accelerator can have made"
+    SAMPLE_FALLS = "a sample never covers less than the one before"
+    SAMPLE_CYCLES = "an OPAQUE port counts every cycle"
+    SCAN_SAMPLED = "a scan is for a sampled message"
+    SCAN_ALONE = "one message is sent, and one scan runs, at a time"
+    SCAN_DESTINATION = "a scan is for the destination of the oldest sampled message"
+    SCAN_OPEN = "a message for a slot without an open epoch waits"
+    TICKS_EXPORT = "ticks are read once, at the scan of an export"
+    TICKS_VALUE = "ticks are the cycles since the session opened"
+    READ_SCAN = "an entry is read in a scan"
+    READ_ORDER = "a scan reads every entry once, in order"
+    RECORD_MESSAGE = "a record is of the message being sent to its slot"
+    RECORD_READS = "payload leaves when the whole prefix was read"
+    RECORD_CUT = "a message is cut into one PREFIX, then PAYLOAD of 4096 bytes but the last"
+
+    TAKE_OPEN = "records are taken in an open epoch"
+    TAKE_WHOLE = "no whole record was received"
+    TAKE_FAULT = "a faulty record is not taken, and nothing after a fault"
+    TAKE_MERGES = "every entry of a prefix is merged before the next record"
+    MERGE_ENTRY = "there is no entry to merge"
+    RELEASE_COMPLETE = "no message is complete"
+    RELEASE_MARKED = "an EXTERNAL message is released after the node's own entry was marked"
+
+
+class IllegalChoice(Exception):
+    """A schedule that breaks a rule: no gateware that keeps the specification can have made it.
+
+    Attributes
+    ----------
+    rule : Rule
+    event : Event
+    """
+
+    def __init__(self, rule: Rule, event: Event, detail: str = "") -> None:
+        self.rule = rule
+        self.event = event
+        arguments = ", ".join(map(str, event.arguments))
+        text = f"cycle {event.cycle}: {event.name}({arguments}): {rule.value}"
+        super().__init__(f"{text} ({detail})" if detail else text)
