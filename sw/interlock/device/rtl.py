@@ -1,0 +1,267 @@
+"""Any Amaranth component as a Verilated model that runs in this process, driven in batches."""
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+from amaranth.lib import wiring
+from interlock_hdl.trace import EVENTS
+
+from interlock.device import tokens, verilate
+from interlock.device.interface import Interface, Queue, beat_fields, op_event_fields
+from interlock.errors import Malformed
+from interlock.wires import Event, OpRun, Rolled
+
+_HERE = Path(__file__).parent
+_LIBRARY = "model.so"
+_RESET_CYCLES = 4
+
+
+class Rtl:
+    """A Verilated component with queues on its streams.
+
+    Its ports are found in its signature: streams of ``Beat`` or of words up to 64 bits, ``LinkPort`` members,
+    plain inputs and outputs, and, where there are such members, ``trace`` and ``monitor``.  Each is named by
+    its path, joined by ``__``, as in Verilog; a link port is two queues, ``…__rx`` and ``…__tx``, with its
+    levels in order with the beats.  Whatever is pushed waits until the component takes it, whatever it offers
+    is taken, unless a pause was asked for.
+
+    Instances share nothing.  :meth:`run` lets other threads run; one instance is for one thread at a time.
+
+    Parameters
+    ----------
+    component : wiring.Component
+    name : str, optional
+        Name of the model's folder; the component's class otherwise.
+    waves : bool
+        Can write waves.  Slower.
+    """
+
+    def __init__(self, component: wiring.Component, *, name: str | None = None, waves: bool = False) -> None:
+        self.interface = Interface.of(component)
+        self._queues = {queue.name: queue for queue in self.interface.queues}
+        self._signals = {signal.name: signal for signal in self.interface.signals}
+        self._events = list(self.interface.events.items())
+        self._waves = waves
+        folder = verilate.build(component, _recipe(self.interface, waves=waves), name=name)
+        self._library = _load(folder / _LIBRARY)
+        self._model: int | None = self._library.interlock_create()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_model"):
+            self.close()
+
+    def close(self) -> None:
+        """Gives the model's memory back."""
+        model, self._model = self._model, None
+        if model is not None:
+            self._library.interlock_destroy(model)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since reset."""
+        return int(self._library.interlock_cycle(self._model))
+
+    def push(self, name: str, items: Iterable[tokens.Item] | Iterable[int]) -> None:
+        """Queues items for an input stream: wire items, or integers where it is a stream of words."""
+        queue = self._queue(name)
+        if not queue.is_input:
+            raise Malformed(f"{name} is an output: nothing can be pushed into it")
+        if queue.beat_bytes:
+            array = tokens.tokens_of(items, queue.beat_bytes)  # type: ignore[arg-type]
+        else:
+            array = np.array(list(items), tokens.WORD)
+        self._library.interlock_push(self._model, queue.number, array.ctypes.data, len(array))
+
+    def waiting(self, name: str) -> int:
+        """How many beats, words or levels are in a queue."""
+        return int(self._library.interlock_waiting(self._model, self._queue(name).number))
+
+    def pop(self, name: str) -> list[tokens.Item]:
+        """What an output stream of beats, or a monitored wire, has carried since the last pop."""
+        queue = self._queue(name)
+        if queue.is_input or not queue.beat_bytes:
+            raise Malformed(f"{name} is no output of beats")
+        return tokens.items_of(self._pop(queue.number, tokens.token_type(queue.beat_bytes)))
+
+    def pop_words(self, name: str) -> list[int]:
+        """The same for a stream of words."""
+        queue = self._queue(name)
+        if queue.is_input or queue.beat_bytes:
+            raise Malformed(f"{name} is no output of words")
+        return self._pop(queue.number, tokens.WORD).tolist()  # type: ignore[no-any-return]
+
+    def pop_operations(self, port: int) -> list[OpRun | Rolled]:
+        """Op events of a monitored issue port; of an OPAQUE one, (0, 0) for each cycle that is counted."""
+        if port >= len(self.interface.issue_ports):
+            raise Malformed(f"there are {len(self.interface.issue_ports)} issue ports, no number {port}")
+        return tokens.op_runs_of(self._pop(len(self._queues) + port, tokens.OP_RUN))
+
+    def pop_schedule(self) -> list[Event]:
+        """Events since the last pop, in order."""
+        flat = iter(self._pop(len(self._queues) + len(self.interface.issue_ports), tokens.WORD).tolist())
+        events = []
+        for cycle in flat:
+            name, count = self._events[next(flat)]
+            events.append(Event(cycle, name, tuple(next(flat) for _ in range(count))))
+        return events
+
+    def run(self, cycles: int, *, until: Sequence[str] = ()) -> int:
+        """Runs for ``cycles``, or to the end of the cycle in which an event of ``until`` happens first.
+
+        Returns the number of cycles that it was.
+        """
+        names = [name for name, _ in self._events]
+        stop = sum(1 << names.index(event) for event in until)
+        return int(self._library.interlock_run(self._model, cycles, stop))
+
+    def set(self, name: str, value: int) -> None:
+        """Sets a plain input, from the next cycle on."""
+        self._write("interlock_set", name, value)
+
+    def pulse(self, name: str, value: int = 1) -> None:
+        """Sets a plain input for the next cycle only; it is zero after that."""
+        self._write("interlock_pulse", name, value)
+
+    def get(self, name: str) -> int:
+        """A plain output, or input, as of the end of the last cycle."""
+        signal = self._signals[name]
+        buffer = ctypes.create_string_buffer(-(-signal.width // 8))
+        self._library.interlock_get(self._model, signal.number, buffer, len(buffer))
+        return int.from_bytes(buffer.raw, "little")
+
+    def pause(self, name: str, probability: float, *, seed: int = 1) -> None:
+        """An input waits, an output is not ready, with this probability in each cycle.  0 ends that."""
+        queue = self._queue(name)
+        if not 0 <= probability < 1 or queue.is_monitor:
+            raise Malformed(f"{name} cannot pause with probability {probability}")
+        self._library.interlock_pause(self._model, queue.number, probability, seed + 1000003 * queue.number)
+
+    def byte_counts(self) -> dict[str, int]:
+        """Bytes that each stream of beats and each monitored wire has carried since reset."""
+        return {
+            name: int(self._library.interlock_bytes(self._model, queue.number))
+            for name, queue in self._queues.items()
+            if queue.beat_bytes
+        }
+
+    def open_waves(self, path: Path | str) -> None:
+        """Writes all signals, from now on, to a VCD file."""
+        if not self._waves:
+            raise Malformed("this model was built without waves: pass waves=True")
+        self._library.interlock_open_waves(self._model, str(path).encode())
+
+    def _queue(self, name: str) -> Queue:
+        if name not in self._queues:
+            raise Malformed(f"no stream {name!r}; there are {', '.join(self._queues)}")
+        return self._queues[name]
+
+    def _pop(self, number: int, item: np.dtype[Any]) -> npt.NDArray[Any]:
+        array = np.empty(self._library.interlock_waiting(self._model, number), item)
+        self._library.interlock_pop(self._model, number, array.ctypes.data, item.itemsize)
+        return array
+
+    def _write(self, function: str, name: str, value: int) -> None:
+        signal = self._signals.get(name)
+        if signal is None or not signal.is_input:
+            raise Malformed(f"no plain input {name!r}")
+        if not 0 <= value < 1 << signal.width:
+            raise Malformed(f"{name} has {signal.width} bits, too few for {value:#x}")
+        data = value.to_bytes(-(-signal.width // 8), "little")
+        getattr(self._library, function)(self._model, signal.number, data, len(data))
+
+
+def _recipe(interface: Interface, *, waves: bool) -> verilate.Recipe:
+    sources = tuple((name, (_HERE / name).read_text()) for name in ("harness.h", "harness_api.h"))
+    return verilate.Recipe(
+        output=_LIBRARY,
+        runtime=("verilated", "verilated_threads", *(["verilated_vcd_c"] if waves else [])),
+        verilator=("--trace-vcd",) if waves else (),
+        compiler=("-O2", "-DVL_TIME_CONTEXT", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
+        linker=("-shared",),
+        sources=(*sources, ("harness.cpp", harness(interface, waves=waves))),
+    )
+
+
+def harness(interface: Interface, *, waves: bool) -> str:
+    """The C++ that joins a Verilated component to ``harness.h``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = {queue.name for queue in interface.queues}
+    judged = "host_in" in names and interface.links is not None
+    op_fields = op_event_fields()
+
+    def part(queue: Queue) -> str:
+        item = f"Beat{queue.beat_bytes}" if queue.beat_bytes else "Word"
+        kind = "Input" if queue.is_input else "Output"
+        prefix = "Link" if queue.slot is not None else "Judged" if judged and queue.name == "host_in" else ""
+        return f"{prefix}{kind}<{item}>"
+
+    def op_field(name: str) -> str:
+        at, width = op_fields[name]
+        return f"(event >> {at} & {(1 << width) - 1:#x})"
+
+    return environment.get_template("harness.cpp.j2").render(
+        queues=interface.queues,
+        signals=interface.signals,
+        issue_ports=interface.issue_ports,
+        counter_latency=interface.counter_latency,
+        links=interface.links,
+        events=interface.events,
+        trace=EVENTS if interface.events else {},
+        reopens=bool(interface.events) and any(signal.name == "reopen" for signal in interface.signals),
+        beats={width: beat_fields(width) for width in sorted({q.beat_bytes for q in interface.queues} - {0})},
+        reset_cycles=_RESET_CYCLES,
+        waves=waves,
+        judged=judged,
+        cpp=lambda name: name.replace("__", "___05F"),  # as Verilator writes two underscores
+        part=part,
+        op_field=op_field,
+    )
+
+
+@cache
+def _load(path: Path) -> Any:
+    """The shared library, with the types of its functions."""
+    library = ctypes.CDLL(str(path))
+    pointer, size, number, u64 = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_uint64
+    functions: dict[str, tuple[Any, list[Any]]] = {
+        "create": (pointer, []),
+        "destroy": (None, [pointer]),
+        "push": (None, [pointer, number, pointer, size]),
+        "waiting": (size, [pointer, number]),
+        "pop": (size, [pointer, number, pointer, size]),
+        "bytes": (u64, [pointer, number]),
+        "pause": (None, [pointer, number, ctypes.c_double, u64]),
+        "run": (u64, [pointer, u64, u64]),
+        "cycle": (u64, [pointer]),
+        "set": (None, [pointer, number, ctypes.c_char_p, size]),
+        "get": (None, [pointer, number, ctypes.c_char_p, size]),
+        "pulse": (None, [pointer, number, ctypes.c_char_p, size]),
+        "open_waves": (None, [pointer, ctypes.c_char_p]),
+    }
+    for name, (result, arguments) in functions.items():
+        function = getattr(library, f"interlock_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library
