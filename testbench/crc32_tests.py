@@ -13,7 +13,7 @@ from lib.streams import start
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(gaps=PATTERNS, stalls=PATTERNS)
 async def agrees_with_zlib(dut, gaps, stalls):
-    """After every single beat, ``latency`` enabled cycles later; ``gaps`` are in the packet, ``stalls`` in ``en``."""
+    """After every beat, ``latency`` enabled cycles later; with gaps in the packets and stalls of ``en``."""
     random = generator()
     beat_bytes, latency = parameters()["beat_bytes"], parameters()["latency"]
     gap, stall = pauses(gaps, random), pauses(stalls, random)
