@@ -36,8 +36,7 @@ class RawBeat:
 class Level:
     """The levels of one direction of a link change here, between the bytes before and those after.
 
-    No beat follows sooner than two cycles after a change: gateware takes one to open its end, and sends
-    none sooner.
+    A change is alone in its cycle: gateware needs one to open its end.
     """
 
     up: bool

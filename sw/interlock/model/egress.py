@@ -67,6 +67,11 @@ class Sending:
         self._payload_put = 0
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its first record's header has left."""
+        return self._crc is not None
+
+    @property
     def next_record(self) -> tuple[RecordType, int] | None:
         """Type and length of the record that has to come next."""
         if self._crc is None:

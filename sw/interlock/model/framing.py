@@ -14,8 +14,8 @@ class Frame:
     ----------
     data : bytearray
         Their bytes, up to the first fault.
-    beats : int
-        How many there are.
+    taken : int
+        How many there are, counting what is kept of each.
     complete : bool
         The one with ``last`` is there.
     fault : str
@@ -23,7 +23,7 @@ class Frame:
     """
 
     data: bytearray = field(default_factory=bytearray)
-    beats: int = 0
+    taken: int = 0
     complete: bool = False
     fault: str = ""
 
@@ -42,8 +42,10 @@ class Frames:
         """Takes further beats.  ``ValueError`` if ``item`` is nothing that a wire can carry."""
         if isinstance(item, RawBeat):
             data, legal = self._kept(item)
+            taken = item.keep.bit_count()
         else:
             data, legal = item.data, True
+            taken = len(data)
             if not data or (len(data) % self.beat_bytes and not item.last):
                 raise ValueError(f"a segment is whole beats of {self.beat_bytes} bytes, but for its last one")
         frame = self.queue[-1] if self.queue and not self.queue[-1].complete else None
@@ -58,7 +60,7 @@ class Frames:
                 frame.fault = "keep"
             else:
                 frame.data += data
-        frame.beats += -(-len(data) // self.beat_bytes) if legal else 1
+        frame.taken += taken
         frame.complete = item.last
 
     def _kept(self, beat: RawBeat) -> tuple[bytes, bool]:
@@ -69,19 +71,15 @@ class Frames:
         is_run = kept > 0 and beat.keep == (1 << kept) - 1
         return beat.data[:kept], is_run and (beat.last or kept == self.beat_bytes)
 
-    def lose(self, beats: int) -> bool:
-        """Drops beats that were taken of a message not yet complete; ``False`` if there can be no such beats.
+    def lose(self, taken: int) -> bool:
+        """Drops bytes that were taken of a message not yet complete; ``False`` if there can be no such bytes.
 
-        What follows of that message is without its first beat, and so not a legal message any more.
+        What follows of that message is without its first beat, and so no legal message any more.
         """
-        if not beats:
+        if not taken:
             return True
-        if (
-            not self.queue
-            or beats > self.queue[0].beats
-            or (self.queue[0].complete and beats == self.queue[0].beats)
-        ):
+        if not self.queue or taken > self.queue[0].taken - self.queue[0].complete:
             return False
-        self.queue[0].beats -= beats
+        self.queue[0].taken -= taken
         self.queue[0].fault = "first"
         return True

@@ -35,10 +35,11 @@ class Link:
         self.sent = Outbox()
         self.send_seq = 0
         self._beat_bytes = beat_bytes
-        self._take_seq = 0
         self._arrived = Frames(beat_bytes)  # since the last level that was applied
         self._coming: deque[tuple[Level, Frames]] = deque()  # levels that were not, each with what came after
         self._ending: Frames | None = None  # what came before a level that ends the epoch, until it has ended
+        self._take_seq = 0
+        self._sound = 0  # frames, from the next to read on, that were found to be without fault
 
     def push(self, items: Iterable[LinkItem]) -> None:
         """What the other end sends."""
@@ -85,7 +86,7 @@ class Link:
 
     def open_epoch(self) -> None:
         self.open = True
-        self._take_seq = self.send_seq = 0
+        self._take_seq = self.send_seq = self._sound = 0
 
     def end_epoch(self) -> None:
         """Nothing that arrived in the epoch will be read."""
@@ -118,19 +119,21 @@ class Link:
         record = decode_record(bytes(frame.data), seq=self._take_seq)
         self._readable.popleft()
         self._take_seq += 1
+        self._sound = max(self._sound - 1, 0)
         return record
 
     def fault(self) -> WireError | None:
-        """The first fault in what has arrived and was not read."""
-        for number, frame in enumerate(self._readable):
+        """The first fault in what has arrived in this epoch and was not read."""
+        frames = self._readable
+        while self._sound < len(frames):
+            frame, seq = frames[self._sound], self._take_seq + self._sound
             try:
-                check_record(
-                    bytes(frame.data),
-                    seq=self._take_seq + number,
-                    complete=frame.complete and not frame.fault,
-                )
+                check_record(bytes(frame.data), seq=seq, complete=frame.complete and not frame.fault)
             except RecordError as error:
                 return error
             if frame.fault:
                 return RecordError(frame.fault, len(frame))
+            if not frame.complete:
+                return None
+            self._sound += 1
         return None

@@ -86,6 +86,7 @@ class GoldenNode:
         watch: bool = False,
     ) -> None:
         self.parameters = parameters
+        self.watch = watch
         self.accelerator = accelerator
         self.links = [Link(parameters.beat_bytes) for _ in range(parameters.links)]
         self.host = Outbox()

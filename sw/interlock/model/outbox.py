@@ -1,5 +1,7 @@
 """What leaves on one wire, byte by byte, until somebody takes it."""
 
+from collections.abc import Callable
+
 from interlock.wires import Level, OpRun, Rolled, Segment
 
 Item = Segment | Level | Rolled | OpRun
@@ -43,13 +45,17 @@ class Outbox:
         items, self._items = self._items, []
         return items
 
-    def cut(self, limit: int) -> None:
-        """Loses all but ``limit`` bytes of what was put since the last :meth:`take` or :meth:`note`."""
+    def cut(self, choose: Callable[[int], int]) -> None:
+        """Loses the end of the bytes put since the last :meth:`take` or :meth:`note`.
+
+        ``choose`` gets their number, and returns how many stay.
+        """
         self._flush(last=False)
         segments: list[Segment] = []
         while self._items and isinstance(item := self._items[-1], Segment):
             segments.append(item)
             self._items.pop()
+        limit = choose(sum(len(segment.data) for segment in segments))
         for segment in reversed(segments):
             if len(segment.data) <= limit:
                 self._items.append(segment)

@@ -21,8 +21,7 @@ def reopen(node: "GoldenNode", slot: int) -> None:
 def roll(node: "GoldenNode", host_bytes: int) -> None:
     if not node.roll_asked:
         raise node.illegal(Rule.ROLL_ASKED)
-    beats, rest = divmod(host_bytes, node.parameters.beat_bytes)
-    if rest or not node.host_in.lose(beats):
+    if not node.host_in.lose(host_bytes):
         raise node.illegal(Rule.ROLL_BYTES)
     node.roll_asked = False
     _close_gates(node)
