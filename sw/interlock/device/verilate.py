@@ -1,8 +1,8 @@
 """From an Amaranth component to native code, through Verilog and Verilator, compiled once per content.
 
 What was built is kept under ``build/models``, in a folder named after a digest of everything that went into
-it: a model is compiled again only when its gateware or its recipe changes.  Verilator's run-time, which takes
-longer to compile than most models, is kept the same way under ``build/runtime``.
+it: a model is compiled again only when its gateware, its recipe or this file changes.  Verilator's run-time,
+which takes longer to compile than most models, is kept the same way under ``build/runtime``.
 """
 
 import functools
@@ -62,7 +62,8 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     """
     name = name or type(component).__name__
     content = rtlil.convert(component, name=TOP, emit_src=False)
-    folder = toolchain.build_folder() / "models" / f"{name}-{_digest(content, repr(recipe), *_versions())}"
+    digest = _digest(content, repr(recipe), Path(__file__).read_text(), *_versions())
+    folder = toolchain.build_folder() / "models" / f"{name}-{digest}"
     if (folder / recipe.output).is_file():
         return folder
     with toolchain.locked(folder.with_suffix(".lock")):
@@ -82,9 +83,9 @@ def port_names(component: wiring.Component) -> list[str]:
 
 def _generate(component: wiring.Component, recipe: Recipe, folder: Path) -> None:
     """Writes Verilog, and has Verilator make C++ of it."""
-    (folder / f"{TOP}.v").write_text(
-        verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
-    )
+    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    # `always @*` waits for an input to change: one that assigns a constant would never run.
+    (folder / f"{TOP}.v").write_text(text.replace("always @*", "always_comb"))
     ports = [
         f'public_flat_rw -module "{TOP}" -var "{port}"' for port in ["clk", "rst", *port_names(component)]
     ]
