@@ -1,8 +1,8 @@
 """The reference accelerator: messages in, op events and messages out (``docs/accelerator.md``).
 
 What it computes depends on the messages of each source and their order alone, never on when they arrive:
-commands run one at a time, and wait for the messages that they want.  So this model needs no schedule, and may
-run as late as it likes.
+commands run one at a time, and wait for the messages that they want.  So this model needs no schedule, and
+may run as late as it likes.
 """
 
 from collections import deque
@@ -70,8 +70,8 @@ class SentMessage:
 class GoldenAccelerator:
     """Runs one command, or loads one message, for each :meth:`advance`.
 
-    A command runs at once, however long it takes in hardware: while its events are being raised nothing else can
-    happen, and no message leaves.
+    A command runs at once, however long it takes in hardware: while its events are being raised nothing else
+    can happen, and no message leaves.
 
     Attributes
     ----------

@@ -1,8 +1,9 @@
 """Arithmetic of the reference accelerator, bit for bit (``docs/accelerator.md``, *Arithmetic*).
 
-Rounding is to nearest, ties to even.  Subnormals do not exist: an operand that is one is read as a zero of its
-sign, and a result whose exact value lies below the smallest normal number becomes a zero of its sign, before
-any rounding.  Infinities and signed zeros are those of IEEE 754; every NaN that comes out is the canonical one.
+Rounding is to nearest, ties to even.  Subnormals do not exist: an operand that is one is read as a zero of
+its sign, and a result whose exact value lies below the smallest normal number becomes a zero of its sign,
+before any rounding.  Infinities and signed zeros are those of IEEE 754; every NaN that comes out is the
+canonical one.
 
 fp32 values travel as ``uint32`` bit patterns, bf16 values as ``uint16``; arrays may have any shape.
 """

@@ -1,8 +1,8 @@
 """Scratch memory of the reference accelerator, and what its units do to it (``docs/accelerator.md``).
 
-A word is n fp32 lanes, or two steps of n bf16 lanes.  Addresses count words, modulo the size.  Every unit works
-in small pieces, each read whole before it is written, and written before the next is read.  So overlapping
-operands have a meaning, too; here pieces are taken together wherever nothing overlaps.
+A word is n fp32 lanes, or two steps of n bf16 lanes.  Addresses count words, modulo the size.  Every unit
+works in small pieces, each read whole before it is written, and written before the next is read.  So
+overlapping operands have a meaning, too; here pieces are taken together wherever nothing overlaps.
 """
 
 import numpy as np
