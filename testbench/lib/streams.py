@@ -86,6 +86,7 @@ class StreamSource:
         self._filled, self._drained = Event(), Event()
         self._drained.set()
         self.taken = 0
+        self._withdrawn = False
         self._port.valid.value = 0
         cocotb.start_soon(self._run())
 
@@ -100,6 +101,12 @@ class StreamSource:
         """Returns when everything queued has been taken."""
         await self._drained.wait()
 
+    def withdraw(self) -> None:
+        """Forgets what is queued, and what is offered: as where a block upstream is flushed."""
+        self._queue.clear()
+        self._withdrawn = True
+        self._port.valid.value = 0
+
     async def _run(self) -> None:
         port = self._port
         clock = RisingEdge(port.dut.clk)
@@ -113,8 +120,9 @@ class StreamSource:
                 await clock
             port.payload.value = self._queue.popleft()
             port.valid.value = 1
+            self._withdrawn = False
             await clock
-            while not port.ready.value:
+            while not (port.ready.value or self._withdrawn):
                 await clock
             self.taken += 1
             port.valid.value = 0

@@ -30,6 +30,8 @@ class Queue:
         By which the harness knows it.
     beat_bytes : int
         0 where the payload is a plain word.
+    width : int
+        Bits of the payload.
     is_input : bool
     slot : int, optional
         Of a link port: it carries levels too, ``name`` plus ``_levels``.
@@ -40,6 +42,7 @@ class Queue:
     name: str
     number: int
     beat_bytes: int
+    width: int
     is_input: bool
     slot: int | None = None
     is_monitor: bool = False
@@ -136,7 +139,8 @@ class Interface:
         self, name: str, payload: Any, is_input: bool, *, slot: int | None = None, is_monitor: bool = False
     ) -> None:
         beat_bytes = payload.beat_bytes if isinstance(payload, Beat) else 0
-        if not beat_bytes and Shape.cast(payload).width > 64:
+        width = Shape.cast(payload).width
+        if not beat_bytes and width > 64:
             raise ValueError(f"{name}: a payload is a Beat or at most 64 bits wide")
         number = len(self.queues)
         self.queues.append(
@@ -144,6 +148,7 @@ class Interface:
                 name=name,
                 number=number,
                 beat_bytes=beat_bytes,
+                width=width,
                 is_input=is_input,
                 slot=slot,
                 is_monitor=is_monitor,

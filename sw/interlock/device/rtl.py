@@ -75,9 +75,15 @@ class Rtl:
             self._library.interlock_destroy(model)
 
     @property
+    def _handle(self) -> int:
+        if self._model is None:
+            raise Malformed("this model was closed")
+        return self._model
+
+    @property
     def cycles(self) -> int:
         """Clock cycles since reset."""
-        return int(self._library.interlock_cycle(self._model))
+        return int(self._library.interlock_cycle(self._handle))
 
     def push(self, name: str, items: Iterable[tokens.Item] | Iterable[int]) -> None:
         """Queues items for an input stream: wire items, or integers where it is a stream of words."""
@@ -85,14 +91,14 @@ class Rtl:
         if not queue.is_input:
             raise Malformed(f"{name} is an output: nothing can be pushed into it")
         if queue.beat_bytes:
-            array = tokens.tokens_of(items, queue.beat_bytes)  # type: ignore[arg-type]
+            array = tokens.tokens_of(items, queue.beat_bytes, levels=queue.slot is not None)  # type: ignore[arg-type]
         else:
-            array = np.array(list(items), tokens.WORD)
-        self._library.interlock_push(self._model, queue.number, array.ctypes.data, len(array))
+            array = tokens.words_of(items, queue.width)  # type: ignore[arg-type]
+        self._library.interlock_push(self._handle, queue.number, array.ctypes.data, len(array))
 
     def waiting(self, name: str) -> int:
         """How many beats, words or levels are in a queue."""
-        return int(self._library.interlock_waiting(self._model, self._queue(name).number))
+        return int(self._library.interlock_waiting(self._handle, self._queue(name).number))
 
     def pop(self, name: str) -> list[tokens.Item]:
         """What an output stream of beats, or a monitored wire, has carried since the last pop."""
@@ -128,9 +134,12 @@ class Rtl:
 
         Returns the number of cycles that it was.
         """
-        names = [name for name, _ in self._events]
-        stop = sum(1 << names.index(event) for event in until)
-        return int(self._library.interlock_run(self._model, cycles, stop))
+        stop = 0
+        for name in until:
+            if name not in self.interface.events:
+                raise Malformed(f"no event {name!r}; there are {', '.join(self.interface.events) or 'none'}")
+            stop |= 1 << list(self.interface.events).index(name)
+        return int(self._library.interlock_run(self._handle, cycles, stop))
 
     def set(self, name: str, value: int) -> None:
         """Sets a plain input, from the next cycle on."""
@@ -142,9 +151,10 @@ class Rtl:
 
     def get(self, name: str) -> int:
         """A plain output, or input, as of the end of the last cycle."""
-        signal = self._signals[name]
+        if (signal := self._signals.get(name)) is None:
+            raise Malformed(f"no plain port {name!r}")
         buffer = ctypes.create_string_buffer(-(-signal.width // 8))
-        self._library.interlock_get(self._model, signal.number, buffer, len(buffer))
+        self._library.interlock_get(self._handle, signal.number, buffer, len(buffer))
         return int.from_bytes(buffer.raw, "little")
 
     def pause(self, name: str, probability: float, *, seed: int = 1) -> None:
@@ -152,12 +162,12 @@ class Rtl:
         queue = self._queue(name)
         if not 0 <= probability < 1 or queue.is_monitor:
             raise Malformed(f"{name} cannot pause with probability {probability}")
-        self._library.interlock_pause(self._model, queue.number, probability, seed + 1000003 * queue.number)
+        self._library.interlock_pause(self._handle, queue.number, probability, seed + 1000003 * queue.number)
 
     def byte_counts(self) -> dict[str, int]:
         """Bytes that each stream of beats and each monitored wire has carried since reset."""
         return {
-            name: int(self._library.interlock_bytes(self._model, queue.number))
+            name: int(self._library.interlock_bytes(self._handle, queue.number))
             for name, queue in self._queues.items()
             if queue.beat_bytes
         }
@@ -166,7 +176,7 @@ class Rtl:
         """Writes all signals, from now on, to a VCD file."""
         if not self._waves:
             raise Malformed("this model was built without waves: pass waves=True")
-        self._library.interlock_open_waves(self._model, str(path).encode())
+        self._library.interlock_open_waves(self._handle, str(path).encode())
 
     def _queue(self, name: str) -> Queue:
         if name not in self._queues:
@@ -174,8 +184,8 @@ class Rtl:
         return self._queues[name]
 
     def _pop(self, number: int, item: np.dtype[Any]) -> npt.NDArray[Any]:
-        array = np.empty(self._library.interlock_waiting(self._model, number), item)
-        self._library.interlock_pop(self._model, number, array.ctypes.data, item.itemsize)
+        array = np.empty(self._library.interlock_waiting(self._handle, number), item)
+        self._library.interlock_pop(self._handle, number, array.ctypes.data, item.itemsize)
         return array
 
     def _write(self, function: str, name: str, value: int) -> None:
@@ -185,7 +195,7 @@ class Rtl:
         if not 0 <= value < 1 << signal.width:
             raise Malformed(f"{name} has {signal.width} bits, too few for {value:#x}")
         data = value.to_bytes(-(-signal.width // 8), "little")
-        getattr(self._library, function)(self._model, signal.number, data, len(data))
+        getattr(self._library, function)(self._handle, signal.number, data, len(data))
 
 
 def _recipe(interface: Interface, *, waves: bool) -> verilate.Recipe:

@@ -27,12 +27,15 @@ def token_type(beat_bytes: int) -> np.dtype[Any]:
     )
 
 
-def tokens_of(items: Iterable[Item], beat_bytes: int) -> Tokens:
+def tokens_of(items: Iterable[Item], beat_bytes: int, *, levels: bool = True) -> Tokens:
     """The tokens of ``items``, in order.
 
     Raises :class:`~interlock.errors.Malformed` where a segment without ``last`` is not whole beats long, or a
-    raw beat is of another size.
+    raw beat is of another size, or where a level stands and ``levels`` is false.
     """
+    items = list(items)
+    if not levels and any(isinstance(item, Level) for item in items):
+        raise Malformed("only links carry levels")
     parts = [_tokens(item, beat_bytes) for item in items]
     return np.concatenate(parts) if parts else np.empty(0, token_type(beat_bytes))
 
@@ -50,6 +53,14 @@ def items_of(tokens: Tokens) -> list[Item]:
     for start, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
         _append(items, tokens[start:end], full)
     return items
+
+
+def words_of(values: Iterable[int], width: int) -> Tokens:
+    """The tokens of a stream of plain words."""
+    words = list(values)
+    if wrong := [word for word in words if not 0 <= word < 1 << width]:
+        raise Malformed(f"{wrong[0]:#x} is no word of {width} bits")
+    return np.array(words, WORD)
 
 
 def op_runs_of(runs: npt.NDArray[Any]) -> list[OpRun | Rolled]:
