@@ -18,7 +18,7 @@ class ProvenanceFlag(enum.IntFlag):
     UNLOGGED = 1 << 3
 
 
-KNOWN_FLAGS = ProvenanceFlag.CLEAR | ProvenanceFlag.UNADMITTED | ProvenanceFlag.UNLOGGED
+KNOWN_FLAGS = sum(ProvenanceFlag)  # a plain integer: `~` of an IntFlag inverts only the bits it knows
 
 
 class Answer(enum.Enum):

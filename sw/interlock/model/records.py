@@ -2,11 +2,11 @@
 
 import enum
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interlock.model.fields import Field, Layout, WireError
-from interlock.model.log import ENTRY, ENTRY_BYTES, Entry
+from interlock.model.fields import Layout, WireError
+from interlock.model.log import ENTRY_BYTES, Entry
 
 
 class RecordType(enum.IntEnum):
@@ -107,7 +107,7 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
             case "type":
                 legal = value in (RecordType.PREFIX, RecordType.PAYLOAD)
             case "flags":
-                legal = value & ~(RecordFlag.SOM | RecordFlag.EOM) == RecordFlag.CLEAR
+                legal = value & ~int(RecordFlag.SOM | RecordFlag.EOM) == RecordFlag.CLEAR
             case "length":
                 legal = 1 <= value <= MAX_LENGTH
             case name:
@@ -162,28 +162,3 @@ def decode_prefix(body: bytes) -> list[Entry]:
     return [
         Entry.decode(body[i : i + ENTRY_BYTES]) for i in range(PREFIX_HEADER.size, len(body), ENTRY_BYTES)
     ]
-
-
-def explain_record(data: bytes) -> list[Field]:
-    """What each byte of a well-framed record is, by name and place."""
-    fields = list(HEADER.fields.values())
-    length = int.from_bytes(data[6:8])
-    body = HEADER.size
-    if data[1] == RecordType.PREFIX and length >= PREFIX_HEADER.size:
-        fields += _shifted(PREFIX_HEADER.fields.values(), body, "prefix.")
-        for number, offset in enumerate(range(PREFIX_HEADER.size, length, ENTRY_BYTES)):
-            fields += _shifted(ENTRY.fields.values(), body + offset, f"entry {number}.")
-    else:
-        fields.append(Field(body, length, "payload"))
-    end = body + length
-    if padding(length):
-        fields.append(Field(end, padding(length), "padding"))
-    return [
-        *fields,
-        Field(end + padding(length), 4, "tag.crc"),
-        Field(end + padding(length) + 4, 12, "tag.zero"),
-    ]
-
-
-def _shifted(fields: Iterable[Field], offset: int, prefix: str) -> list[Field]:
-    return [Field(offset + f.offset, f.size, prefix + f.name) for f in fields]
