@@ -95,7 +95,7 @@ class GoldenNode:
         self.operations = [Outbox(keep=watch) for _ in parameters.issue_ports]
         self.host_in = Frames(parameters.beat_bytes)
         self.random: deque[int] = deque()
-        self.roll_asked = False
+        self.roll_asked = self.roll_due = False
         self.reopen_asked = [0] * parameters.links
         self._device = {"maker": maker, "serial": serial}
         self._event = Event(0, "reset")
@@ -131,6 +131,7 @@ class GoldenNode:
 
     def roll(self) -> None:
         self.roll_asked = True
+        self.roll_due |= self.session.state is not State.CLEAR  # where it changes nothing
 
     def reopen(self, slot: int) -> None:
         self.reopen_asked[slot] += 1
@@ -202,3 +203,49 @@ class GoldenNode:
             )
         except MessageError:
             return None
+
+    def outstanding(self) -> list[str]:
+        """What has to happen still before a run may end."""
+        left = [
+            f"{what} of link {slot}"
+            for slot, link in enumerate(self.links)
+            for what, is_left in (
+                ("the next level", link.level_is_next),
+                ("reopening", self.reopen_asked[slot] > 0),
+                (
+                    "the end of the epoch",
+                    link.open and (link.lost or link.closed or self.session.state is not State.OPEN),
+                ),
+            )
+            if is_left
+        ]
+        left += ["a new session"] if self.roll_due else []
+        return left + (self._outstanding_in_session() if self.session.state is State.OPEN else [])
+
+    def _outstanding_in_session(self) -> list[str]:
+        waiting = self.egress.accepted[0].message if self.egress.accepted else None
+        may_leave = waiting is not None and (waiting.kind is Kind.EXPORT or self.links[waiting.peer].open)
+        left = [
+            f"{what} of link {slot}"
+            for slot, (link, ingress) in enumerate(zip(self.links, self.ingress, strict=True))
+            if link.open
+            for what, is_left in (
+                ("closing", self.fault(slot) is not None),
+                ("reading a record", self.fault(slot) is None and link.record_is_whole),
+                ("merging a prefix", bool(ingress.to_merge)),
+                ("releasing a message", bool(ingress.complete)),
+            )
+            if is_left
+        ]
+        return left + [
+            what
+            for what, is_left in (
+                (f"the alarm {self.alarms!r}", bool(self.alarms)),
+                ("sending a message", may_leave or self.egress.scan is not None),
+                ("sending the rest of a message", self.egress.sending is not None),
+                ("taking a message of the accelerator", waiting is None and bool(self.sent)),
+                ("taking a message of the host", bool(self.host_in.queue) and self.host_in.queue[0].complete),
+                ("releasing a message of the host", bool(self.external)),
+            )
+            if is_left
+        ]

@@ -11,7 +11,20 @@ from interlock.model.log import Entry
 from interlock.model.parameters import Bin
 
 LABEL = "interlock unsigned summary v1"
-_SIZES = {1: 16, 2: 8, 3: 8, 4: 16, 5: 4, 6: 4, 7: 1, 8: 2, 9: 2, 10: 12 * len(Bin), 11: 8}
+KEYS = {
+    1: ("session_id", 16),
+    2: ("export_counter", 8),
+    3: ("payload_length", 8),
+    4: ("total", 16),
+    5: ("n_sessions", 4),
+    6: ("n_externals", 4),
+    7: ("modes", 1),
+    8: ("weight_tables", 2),
+    9: ("flags", 2),
+    10: ("bins", 12 * len(Bin)),
+    11: ("ticks", 8),
+}
+"""Name and width in bytes of the value of each key but the label's, which is 0."""
 
 
 class SummaryError(WireError):
@@ -92,16 +105,16 @@ class Summary:
             content = cbor2.loads(data)
         except (cbor2.CBORDecodeError, ValueError) as error:
             raise SummaryError("not CBOR", 0, str(error)) from error
-        if not isinstance(content, dict) or list(content) != [0, *_SIZES]:
-            raise SummaryError("keys", 0, f"a summary has the keys 0 … {max(_SIZES)}, in order")
+        if not isinstance(content, dict) or list(content) != [0, *KEYS]:
+            raise SummaryError("keys", 0, f"a summary has the keys 0 … {max(KEYS)}, in order")
         if content[0] != LABEL:
             raise SummaryError("label", 0, f"{content[0]!r} is not {LABEL!r}")
-        for key, size in _SIZES.items():
+        for key, (name, size) in KEYS.items():
             if not isinstance(content[key], bytes) or len(content[key]) != size:
-                raise SummaryError(f"key {key}", 0, f"must be {size} bytes")
-        number = {key: int.from_bytes(content[key]) for key in _SIZES}
+                raise SummaryError(name, 0, f"must be {size} bytes")
+        number = {key: int.from_bytes(content[key]) for key in KEYS}
         if content[8][1] > 1:
-            raise SummaryError("key 8", 0, "its second byte is 0 or 1")
+            raise SummaryError("weight_tables", 0, "its second byte is 0 or 1")
         summary = cls(
             session_id=content[1],
             export_counter=number[2],

@@ -23,7 +23,7 @@ def roll(node: "GoldenNode", host_bytes: int) -> None:
         raise node.illegal(Rule.ROLL_ASKED)
     if not node.host_in.lose(host_bytes):
         raise node.illegal(Rule.ROLL_BYTES)
-    node.roll_asked = False
+    node.roll_asked = node.roll_due = False
     _close_gates(node)
     node.accelerator.clear()
     for outbox in (node.host, node.tx, node.rx, *node.operations):
