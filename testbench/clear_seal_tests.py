@@ -123,7 +123,7 @@ async def latency_is_exact(dut):
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(lengths=[[4096] * 3, [1] * 20, [16] * 20, list(range(1, 40))])
 async def one_beat_a_cycle_on_the_wire(dut, lengths):
-    """Back to back: a beat in every cycle from the first to the last; ``i`` waits for padding and tag only."""
+    """Back to back: a beat in every cycle from first to last; ``i`` waits for padding and tag only."""
     test = await begin(dut)
     beats = sum(record_bytes(length) for length in lengths) // test.beat_bytes
     for seq, length in enumerate(lengths):

@@ -1,26 +1,16 @@
 """The CLEAR profile's open: checks whole records, and lets only what is right pass."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import Beat, beat_stream, keep_for
+from interlock_hdl.beat import beat_stream, keep_for
 from interlock_hdl.crc32 import CRC_BITS, Crc32
 from interlock_hdl.packet_buffer import PacketBuffer
-from interlock_hdl.record import (
-    RECORD_HEADER_BYTES,
-    RECORD_MAX_LENGTH,
-    RECORD_VERSION,
-    RecordFlag,
-    RecordHeader,
-    RecordType,
-)
+from interlock_hdl.record import RECORD_MAX_LENGTH, RecordHeader
+from interlock_hdl.record_parser import RecordParser, RecordPlace
 from interlock_hdl.register_queue import RegisterQueue
 from interlock_hdl.wire import network
-
-LENGTH_OFFSET = 6  # of `length` in a record's header
-RECORD_TYPES = (RecordType.PREFIX, RecordType.PAYLOAD)
-RECORD_FLAGS = RecordFlag.SOM | RecordFlag.EOM | RecordFlag.CLEAR
 
 
 class ClearOpen(wiring.Component):
@@ -89,151 +79,69 @@ class ClearOpen(wiring.Component):
         """Everything but the buffer: a pipeline of four stages, the verdicts, and the queue of headers."""
         m = Module()
         beat_bytes = self.beat_bytes
-        block_beats = RECORD_HEADER_BYTES // beat_bytes  # header, padded body and tag are whole blocks
+        m.submodules.parser = parser = RecordParser(beat_bytes=beat_bytes)
+        m.submodules.crc = crc = Crc32(beat_bytes=beat_bytes)
         m.submodules.queue = queue = RegisterQueue(shape=RecordHeader, depth=2)
         wiring.connect(m, queue.o, wiring.flipped(self.header))
 
         moving = Signal()  # all stages move
-        raw = Signal(Beat(beat_bytes))
-        raw_valid = Signal()
         m.d.comb += self.i.ready.eq(moving & ~self.wipe)
+
+        # Stage 1: the beat as it came is parsed, and given to the CRC.
+        beat = parser.beat
         with m.If(moving):
-            m.d.sync += [raw.eq(self.i.p), raw_valid.eq(self.i.valid & ~self.wipe)]
-
-        # Stage 1: where in the record the beat is, and what it must therefore be.  The header is checked
-        # later, but for its length: until then that is taken at its word.
-        Stage = data.StructLayout(
-            {
-                "header": 1,
-                "body": 1,
-                "tag": 1,  # the beat with the CRC
-                "first": 1,  # of the body
-                "last": 1,  # of the body
-                "ends": 1,  # the record
-                "count": range(beat_bytes),  # bytes of the body in its last beat, 0: all
-                "wrong": 1,
-                "data": 8 * beat_bytes,
-            }
-        )
-        parsed = Signal(Stage)
-        begins = Signal()
-        must_be_zero = Signal(beat_bytes)
-        position = Signal(range(block_beats))  # of the beat in its block
-        block_ends = position == block_beats - 1
-        left = Signal(16)  # bytes of the body, this beat included
-        first_of_body = Signal()
-        body_ends = left <= beat_bytes
-        length_beat, length_byte = divmod(LENGTH_OFFSET, beat_bytes)
-        m.d.comb += parsed.data.eq(raw.data)
-
-        with m.If(moving & raw_valid):
-            m.d.sync += position.eq(position + 1)
-        with m.FSM():
-            with m.State("HEADER"):
-                m.d.comb += [parsed.header.eq(raw_valid), begins.eq(position == 0)]
-                with m.If(moving & raw_valid):
-                    m.d.sync += first_of_body.eq(1)
-                    with m.If(position == length_beat):
-                        m.d.sync += left.eq(network(raw.data[8 * length_byte :][:16]))
-                    with m.If(block_ends):
-                        m.next = "BODY"
-            with m.State("BODY"):
-                m.d.comb += [parsed.body.eq(raw_valid)]
-                m.d.comb += [
-                    parsed.first.eq(raw_valid & first_of_body),
-                    parsed.last.eq(raw_valid & body_ends),
-                ]
-                with m.If(body_ends):
-                    m.d.comb += [parsed.count.eq(left), must_be_zero.eq(~keep_for(left, beat_bytes))]
-                with m.If(moving & raw_valid):
-                    m.d.sync += [first_of_body.eq(0), left.eq(left - beat_bytes)]
-                    with m.If(body_ends):
-                        m.next = "PADDING"
-                        with m.If(block_ends):
-                            m.next = "TAG"
-            with m.State("PADDING"):
-                m.d.comb += must_be_zero.eq(~0)
-                with m.If(moving & raw_valid & block_ends):
-                    m.next = "TAG"
-            with m.State("TAG"):
-                m.d.comb += [
-                    parsed.tag.eq(raw_valid & (position == 0)),
-                    parsed.ends.eq(raw_valid & block_ends),
-                ]
-                m.d.comb += must_be_zero.eq(Mux(position == 0, ~((1 << CRC_BITS // 8) - 1), ~0))
-                with m.If(moving & raw_valid & block_ends):
-                    m.next = "HEADER"
-        m.d.comb += parsed.wrong.eq(
-            raw_valid & ((raw.first != begins) | (raw.last != parsed.ends) | ~raw.keep.all())
-        )
-
-        m.submodules.crc = crc = Crc32(beat_bytes=beat_bytes)
+            m.d.sync += [beat.eq(self.i.p), parser.valid.eq(self.i.valid)]
         m.d.comb += [
+            parser.moves.eq(moving),
             crc.en.eq(moving),
-            crc.valid.eq(parsed.header | parsed.body),
-            crc.first.eq(begins),
-            crc.data.eq(raw.data),
-            crc.padding.eq(-parsed.count),
+            crc.valid.eq(parser.place.header | parser.place.body),
+            crc.first.eq(parser.place.begins),
+            crc.data.eq(beat.data),
+            crc.padding.eq(-parser.place.count),
         ]
 
-        # Stages 2 to 4: bytes that must be zero are looked at in two steps, while the CRC is computed.
+        # Stages 2 to 4: bytes that must be zero are looked at in two steps while the CRC is computed.
+        Stage = data.StructLayout({"place": RecordPlace(beat_bytes), "wrong": 1, "data": 8 * beat_bytes})
         second, third, fourth = (Signal(Stage, name=name) for name in ("second", "third", "fourth"))
-        nonzero = Signal(beat_bytes)
+        nonzero = Cat(beat.data.word_select(n, 8).any() for n in range(beat_bytes))
+        stray = Signal(beat_bytes)
         computed = Signal(CRC_BITS)
         with m.If(moving):
             m.d.sync += [
-                second.eq(parsed),
-                nonzero.eq(
-                    must_be_zero
-                    & raw_valid.replicate(beat_bytes)
-                    & Cat(raw.data.word_select(n, 8).any() for n in range(beat_bytes))
-                ),
+                second.place.eq(parser.place),
+                second.wrong.eq(parser.wrong),
+                second.data.eq(beat.data),
+                stray.eq(nonzero & parser.zeros),
                 third.eq(second),
-                third.wrong.eq(second.wrong | nonzero.any()),
+                third.wrong.eq(second.wrong | stray.any()),
                 fourth.eq(third),
                 computed.eq(crc.crc),
             ]
+        place = fourth.place
+        tag_wrong = place.tag & (fourth.data[:CRC_BITS] != network(computed))
+        wrong = fourth.wrong | tag_wrong
 
-        # The header, collected as it leaves stage 4, and checked when the body's first beat is there.
+        # The verdict.  A fault stays, so that nothing after it can be verified.  At the end of a record
+        # there is no beat of the next body in stage 4 yet: `commit` takes this record's alone.
         header = Signal(RecordHeader)
-        expected_seq = Signal(64)
-        header_right = (
-            (header.version == RECORD_VERSION)
-            & Cat(header.type == record_type for record_type in RECORD_TYPES).any()
-            & ((header.flags & ~RECORD_FLAGS) == 0)
-            & ((header.flags & RecordFlag.CLEAR) != 0)
-            & (header.reserved == 0)
-            & (header.channel == 0)
-            & (header.length != 0)
-            & (header.length <= RECORD_MAX_LENGTH)
-            & (header.seq == expected_seq)
-        )
-        with m.If(moving & fourth.header):
-            m.d.sync += header.eq(network(Cat(network(header), fourth.data)[8 * beat_bytes :]))
-
-        # The verdict.  What is found wrong stays wrong, so that nothing after it can be verified.
-        wrong = Signal()
-        verified = Signal()  # a record is right and waits for room in the queue
+        verified = Signal()
         waiting = verified & ~queue.i.ready
-        m.d.comb += wrong.eq(
-            fourth.wrong
-            | (fourth.first & ~header_right)
-            | (fourth.tag & (fourth.data[:CRC_BITS] != network(computed)))
-        )
+        m.d.comb += moving.eq(~waiting & ~(buffer.i.valid & ~buffer.i.ready))
         with m.If(queue.i.ready):
             m.d.sync += verified.eq(0)
         with m.If(moving):
-            m.d.sync += self.fault.eq(self.fault | wrong)
-            m.d.sync += verified.eq(fourth.ends & ~wrong & ~self.fault)
-        with m.If(buffer.commit):
-            m.d.sync += expected_seq.eq(expected_seq + 1)
+            m.d.sync += [
+                self.fault.eq(self.fault | wrong),
+                verified.eq(place.ends & ~wrong & ~self.fault),
+            ]
+            with m.If(place.header):
+                m.d.sync += header.eq(network(Cat(network(header), fourth.data)[8 * beat_bytes :]))
         m.d.comb += [
-            moving.eq(~waiting & ~(buffer.i.valid & ~buffer.i.ready)),
-            buffer.i.valid.eq(fourth.body & ~self.fault & ~waiting),
+            buffer.i.valid.eq(place.body & ~self.fault & ~waiting),
             buffer.i.p.data.eq(fourth.data),
-            buffer.i.p.keep.eq(keep_for(fourth.count, beat_bytes)),
-            buffer.i.p.first.eq(fourth.first),
-            buffer.i.p.last.eq(fourth.last),
+            buffer.i.p.keep.eq(keep_for(place.count, beat_bytes)),
+            buffer.i.p.first.eq(place.first),
+            buffer.i.p.last.eq(place.last),
             buffer.commit.eq(verified & queue.i.ready),
             buffer.discard.eq(self.fault),
             queue.i.valid.eq(verified),

@@ -1,0 +1,165 @@
+"""Follows the records of a CLEAR link beat by beat: what each beat is, and whether it may be that."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import Beat, keep_for
+from interlock_hdl.crc32 import CRC_BITS
+from interlock_hdl.record import (
+    RECORD_HEADER_BYTES,
+    RECORD_MAX_LENGTH,
+    RECORD_VERSION,
+    RecordFlag,
+    RecordHeader,
+    RecordType,
+)
+from interlock_hdl.wire import network
+
+SEQ_BITS = 64
+LENGTH_OFFSET = 6  # of `length` in the header
+ANY = RecordHeader.const(
+    # Bits that may be either.  PREFIX and PAYLOAD, the types that are built, differ in bit 0.
+    {
+        "type": RecordType.PREFIX ^ RecordType.PAYLOAD,
+        "flags": RecordFlag.SOM | RecordFlag.EOM,
+        "length": 0xFFFF,
+    }
+)
+
+
+class RecordPlace(data.StructLayout):
+    """What a beat is.
+
+    Members
+    -------
+    header, body : part of these; neither in padding and tag
+    begins, ends : first, last of the record
+    first, last : of the body
+    tag : has the CRC in its first bytes
+    count : bytes of body, modulo the beat's size
+    """
+
+    def __init__(self, beat_bytes: int) -> None:
+        flags = dict.fromkeys(("header", "body", "begins", "ends", "first", "last", "tag"), 1)
+        super().__init__({**flags, "count": range(beat_bytes)})
+
+
+class RecordParser(wiring.Component):
+    """Knows where in a record the current beat is, and checks framing, header and sequence number.
+
+    Zero bytes and the CRC are checked elsewhere.  After ``wrong`` the outputs are of no use until a reset.
+
+    Latency: 0, the outputs are about the beat at the inputs.  Throughput: one beat a cycle.
+
+    Parameters
+    ----------
+    beat_bytes : int
+        Bytes of a beat.
+
+    Members
+    -------
+    beat : In(Beat)
+    valid : In(1)
+        There is a beat.
+    moves : In(1)
+        It goes by in this cycle.
+    place : Out(RecordPlace)
+        All zero unless ``valid``.
+    zeros : Out(beat_bytes)
+        The bytes that must be zero: padding, and the tag's last twelve.  Zero unless ``valid``.
+    wrong : Out(1)
+        The beat breaks a rule.
+    """
+
+    def __init__(self, *, beat_bytes: int) -> None:
+        self.beat_bytes = beat_bytes
+        super().__init__(
+            {
+                "beat": In(Beat(beat_bytes)),
+                "valid": In(1),
+                "moves": In(1),
+                "place": Out(RecordPlace(beat_bytes)),
+                "zeros": Out(beat_bytes),
+                "wrong": Out(1),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        beat, place, beat_bytes = self.beat, self.place, self.beat_bytes
+        block_beats = RECORD_HEADER_BYTES // beat_bytes  # header, padded body and tag are whole blocks
+        position = Signal(range(block_beats))  # of this beat in its block
+        block_begins = position == 0
+        block_ends = position == block_beats - 1
+        goes_by = self.valid & self.moves
+        with m.If(goes_by):
+            m.d.sync += position.eq(position + 1)
+
+        seq = Signal(SEQ_BITS)
+        expected = Signal(RecordHeader)
+        m.d.comb += [
+            expected.seq.eq(seq),
+            expected.version.eq(RECORD_VERSION),
+            expected.type.eq(RecordType.PREFIX),
+            expected.flags.eq(RecordFlag.CLEAR),
+        ]
+        expected_bits = network(expected).word_select(position, 8 * beat_bytes)
+        any_bits = network(ANY).word_select(position, 8 * beat_bytes)
+
+        # The length is taken at its word for as long as the record lasts: a wrong one is a fault anyway.
+        length_beat, length_byte = divmod(LENGTH_OFFSET, beat_bytes)
+        length = network(beat.data[8 * length_byte :][:16])
+        left = Signal(16)  # bytes of body, those of this beat included
+        starting = Signal()  # no byte of the body went by yet
+        body_ends = left <= beat_bytes
+
+        header_wrong = Signal()
+        with m.FSM():
+            with m.State("HEADER"):
+                m.d.comb += [
+                    place.header.eq(self.valid),
+                    place.begins.eq(self.valid & block_begins),
+                    header_wrong.eq(((beat.data ^ expected_bits) & ~any_bits).any()),
+                ]
+                with m.If(position == length_beat):
+                    with m.If((length == 0) | (length > RECORD_MAX_LENGTH)):
+                        m.d.comb += header_wrong.eq(1)
+                    with m.If(goes_by):
+                        m.d.sync += left.eq(length)
+                with m.If(goes_by):
+                    m.d.sync += starting.eq(1)
+                    with m.If(block_ends):
+                        m.d.sync += seq.eq(seq + 1)
+                        m.next = "BODY"
+            with m.State("BODY"):
+                m.d.comb += [
+                    place.body.eq(self.valid),
+                    place.first.eq(self.valid & starting),
+                    place.last.eq(self.valid & body_ends),
+                ]
+                with m.If(place.last):
+                    m.d.comb += [place.count.eq(left), self.zeros.eq(~keep_for(left, beat_bytes))]
+                with m.If(goes_by):
+                    m.d.sync += [starting.eq(0), left.eq(left - beat_bytes)]
+                    with m.If(body_ends):
+                        m.next = "PADDING"
+                        with m.If(block_ends):
+                            m.next = "TAG"
+            with m.State("PADDING"):
+                m.d.comb += self.zeros.eq(self.valid.replicate(beat_bytes))
+                with m.If(goes_by & block_ends):
+                    m.next = "TAG"
+            with m.State("TAG"):
+                m.d.comb += [
+                    place.tag.eq(self.valid & block_begins),
+                    place.ends.eq(self.valid & block_ends),
+                ]
+                with m.If(self.valid):
+                    m.d.comb += self.zeros.eq(Mux(block_begins, ~((1 << CRC_BITS // 8) - 1), ~0))
+                with m.If(goes_by & block_ends):
+                    m.next = "HEADER"
+
+        framing_wrong = (beat.first != place.begins) | (beat.last != place.ends) | ~beat.keep.all()
+        m.d.comb += self.wrong.eq(self.valid & (framing_wrong | header_wrong))
+        return m
