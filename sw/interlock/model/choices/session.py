@@ -34,10 +34,12 @@ def roll(node: "GoldenNode", host_bytes: int) -> None:
 def alarm(node: "GoldenNode", bits: int) -> None:
     if node.session.state not in (State.DRAW, State.OPEN):
         raise node.illegal(Rule.ALARM_STATE)
-    while bits & ~node.alarms and node.compute():
+    # Plain integers: `~` of a flag inverts only the bits that it knows.
+    while bits & ~int(node.alarms) and node.compute():
         pass
-    if not bits or bits & ~node.alarms:
-        raise node.illegal(Rule.ALARM_REASON, f"{Alarm(bits & ~node.alarms)!r}")
+    unknown = bits & ~int(node.alarms)
+    if unknown or not bits:
+        raise node.illegal(Rule.ALARM_REASON, f"{Alarm(unknown)!r}")
     node.session.state = State.CLOSED
     _close_gates(node)
 
