@@ -152,7 +152,7 @@ class Bench:
         ]
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(pattern=list(PATTERNS))
 async def messages_leave_behind_a_fresh_prefix(dut, pattern):
     rng = generator()
@@ -174,7 +174,7 @@ async def messages_leave_behind_a_fresh_prefix(dut, pattern):
             assert await bench.record() == (slot, record)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(pattern=list(PATTERNS))
 async def an_export_is_log_summary_payload(dut, pattern):
     rng = generator()
@@ -211,7 +211,7 @@ async def an_export_is_log_summary_payload(dut, pattern):
         assert await bench.host.receive_message() == message(Kind.EXPORT, 0, payload)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_message_waits_for_its_channel_and_is_sampled_meanwhile(dut):
     rng = generator()
     bench = Bench(dut, rng, "none")
@@ -228,7 +228,7 @@ async def a_message_waits_for_its_channel_and_is_sampled_meanwhile(dut):
     assert slot == 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def latency_and_throughput_are_exact(dut):
     """From offer to header, from message to message, and no bubble within a message."""
     rng = generator()
@@ -270,7 +270,7 @@ async def latency_and_throughput_are_exact(dut):
             assert gap == parameters()["gap"], gap
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_cut_message_leaves_nothing_behind(dut):
     """The epoch ends at every cycle of a message: the next message, to another slot, comes out whole and alone."""
     rng = generator()

@@ -40,7 +40,7 @@ def levels(dut) -> tuple[bool, bool]:
     return bool(int(dut.own__up.value)), bool(int(dut.own__heard.value))
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def epochs_never_mix(dut):
     """Whatever falls, closes and reopens at whatever time, an epoch's beats all come from one epoch of the peer."""
     rng = generator()
@@ -53,7 +53,9 @@ async def epochs_never_mix(dut):
     epoch = {"node": 0, "peer": 0}
     arrived: dict[str, list] = {"node": [], "peer": []}
     epochs_seen = 0
-    quiet = 0  # cycles for which a session stays as it is: longer than a round trip (see the assumption there)
+    quiet = (
+        0  # cycles for which a session stays as it is: longer than a round trip (see the assumption there)
+    )
 
     def judge(who: str) -> None:
         """At the end of an epoch: what arrived in it is the start of one epoch of the other side, without a gap."""
@@ -111,7 +113,7 @@ async def epochs_never_mix(dut):
     assert epochs_seen > 10, epochs_seen
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_closed_channel_stays_closed_until_reopened(dut):
     """close → down for good; reopen → up again; a new session reopens too."""
     await start(dut)
@@ -145,7 +147,7 @@ async def a_closed_channel_stays_closed_until_reopened(dut):
         assert int(dut.open.value) == 1, way_out
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def up_waits_for_clean_buffers_and_the_peers_low(dut):
     await start(dut)
     dut.session_open.value = 1

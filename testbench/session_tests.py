@@ -81,7 +81,7 @@ OPEN = (0, 0, 1, 1)
 CLOSED = (0, 0, 0, 0)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_session_opens_step_by_step(dut):
     bench = Bench(dut)
     await bench.start()
@@ -146,7 +146,7 @@ async def _to_state(bench: Bench, state: str) -> None:
 EXPECTED = {"CLEAR": CLEAR, "DRAW": HELD, "ENTER": HELD, "RELEASE": RELEASE, "OPEN": OPEN, "CLOSED": CLOSED}
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(state=list(EXPECTED))
 async def roll_leads_to_clear_from_every_state(dut, state):
     bench = Bench(dut)
@@ -161,9 +161,16 @@ async def roll_leads_to_clear_from_every_state(dut, state):
     assert int(dut.session_id.value) == 0x00000003_00000004
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(
-    cause=[Alarm.COUNTER_MISMATCH, Alarm.SATURATED, Alarm.OVER_PEAK, Alarm.NO_FIRST, Alarm.LOG_FAULT, Alarm.OWN_AHEAD],
+    cause=[
+        Alarm.COUNTER_MISMATCH,
+        Alarm.SATURATED,
+        Alarm.OVER_PEAK,
+        Alarm.NO_FIRST,
+        Alarm.LOG_FAULT,
+        Alarm.OWN_AHEAD,
+    ],
     state=["DRAW", "ENTER", "RELEASE", "OPEN"],
 )
 async def an_alarm_closes_every_gate_until_a_roll(dut, cause, state):
@@ -180,7 +187,7 @@ async def an_alarm_closes_every_gate_until_a_roll(dut, cause, state):
         assert int(dut.alarm.value) == 1 << cause, "latched"
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(state=list(EXPECTED))
 async def early_events_and_beats_are_alarms_only_between_clear_done_and_its_fall(dut, state):
     for signal, bit in (("event_seen", Alarm.EARLY_EVENT), ("beat_seen", Alarm.EARLY_BEAT)):
@@ -198,7 +205,7 @@ async def early_events_and_beats_are_alarms_only_between_clear_done_and_its_fall
             assert int(dut.alarm.value) == before
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def random_histories_never_open_a_gate_without_a_clear(dut):
     """Any inputs in any order: after an alarm or a roll, open comes only after a wiped CLEAR and two fresh words."""
     rng = generator()

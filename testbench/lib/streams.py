@@ -111,7 +111,7 @@ class StreamSource:
         port = self._port
         clock = RisingEdge(port.dut.clk)
         while True:
-            if not self._queue:
+            while not self._queue:
                 self._drained.set()
                 self._filled.clear()
                 await self._filled.wait()
