@@ -13,7 +13,7 @@ class ToolMissing(InterlockError):
 
 
 class BuildFailed(InterlockError):
-    """A compiler refused what it was given; the text holds the end of its output."""
+    """A compiler refused what it was given; the text says where its output is."""
 
 
 class Malformed(InterlockError):

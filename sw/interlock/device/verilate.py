@@ -58,7 +58,7 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     """Folder that holds ``recipe.output``, built from ``component`` unless it was built before.
 
     Several processes may ask for the same model: one builds, the others wait.  Raises
-    :class:`~interlock.errors.BuildFailed` with the end of the compiler's output.
+    :class:`~interlock.errors.BuildFailed` where a compiler does not like what it gets.
     """
     name = name or type(component).__name__
     content = rtlil.convert(component, name=TOP, emit_src=False)
@@ -182,5 +182,8 @@ def _run(command: Sequence[str], folder: Path) -> None:
         check=False,
     )
     if done.returncode:
-        end = "\n".join(done.stdout.splitlines()[-30:])
-        raise BuildFailed(f"{Path(command[0]).name} failed in {folder}:\n{end}")
+        log = folder / "failure.log"
+        log.write_text(done.stdout)
+        error = BuildFailed(f"{Path(command[0]).name} failed: see {log}")
+        error.add_note("\n".join(done.stdout.splitlines()[-30:]))
+        raise error

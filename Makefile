@@ -1,0 +1,42 @@
+# A thin façade: every target is one command, which `make -n TARGET` shows.
+# It needs python3 (3.11 or later), g++, make and perl; everything else goes into build/venv.
+
+PYTHON ?= python3
+VENV := build/venv
+BIN := $(VENV)/bin
+# The environment is made again when, and only when, pyproject.toml says something else.
+INSTALLED := $(VENV)/.installed-$(firstword $(shell sha256sum pyproject.toml))
+
+.DEFAULT_GOAL := help
+.PHONY: help install lint test formal demo clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(INSTALLED) ## everything into build/venv; `make` does it by itself
+
+lint: $(INSTALLED) ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint ## lint, and every test and proof
+	$(BIN)/pytest -n 2
+
+formal: $(INSTALLED) ## the proofs alone
+	$(BIN)/pytest -n 2 testbench/formal
+
+demo: $(INSTALLED) ## a cluster trains a classifier, and its count is checked
+	$(BIN)/interlock demo
+
+clean: ## away with everything generated but build/venv
+	find build -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 is too old: 3.11 or later is needed")'
+	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "$$tool is missing: install it (Debian, Ubuntu: apt install build-essential perl)"; exit 1; }; done
+	@echo "interlock: installing tools into $(VENV), once"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[hdl,test]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@
