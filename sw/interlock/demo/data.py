@@ -1,4 +1,4 @@
-"""The digits, as the accelerators want them: shards, initial weights, and their layout in scratch memory."""
+"""The digits, split into shards and a held-out fifth, and the weights to begin with."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,6 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from interlock.demo.task import CLASSES, FEATURES, BadTask, Task
-from interlock.model import floats
 
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
@@ -85,34 +84,3 @@ def initial_weights(task: Task) -> Weights:
     first = random.standard_normal((FEATURES, task.hidden)) * np.sqrt(1 / FEATURES)
     second = random.standard_normal((task.hidden, CLASSES)) * np.sqrt(0.5 / task.hidden)
     return Weights(first.astype(np.float32), second.astype(np.float32))
-
-
-def padded(length: int, size: int) -> int:
-    """``length`` rounded up to a multiple of ``size``."""
-    return -(-length // size) * size
-
-
-def pad(matrix: Matrix, size: int) -> Matrix:
-    """``matrix`` with zeros at its ends, so that both sides are multiples of ``size``."""
-    rows, columns = matrix.shape
-    return np.pad(matrix, ((0, padded(rows, size) - rows), (0, padded(columns, size) - columns)))
-
-
-def panels(matrix: Matrix, size: int) -> bytes:
-    """bf16 panels of ``matrix``, shape (lanes, k): for each ``size`` lanes, step k after step k."""
-    full = pad(matrix, size)
-    steps = full.reshape(-1, size, full.shape[1]).transpose(0, 2, 1)
-    return floats.to_bf16(np.ascontiguousarray(steps).view(np.uint32)).astype(">u2").tobytes()
-
-
-def tiles(matrix: Matrix, size: int) -> bytes:
-    """fp32 tiles of ``matrix``: tile after tile along its rows, each ``size`` words of ``size`` values."""
-    full = pad(matrix, size)
-    return full.reshape(-1, size, full.shape[1] // size, size).transpose(0, 2, 1, 3).astype(">f4").tobytes()
-
-
-def from_tiles(data: bytes, rows: int, columns: int, size: int) -> Matrix:
-    """The matrix whose :func:`tiles` are ``data``."""
-    down, across = padded(rows, size) // size, padded(columns, size) // size
-    grid = np.frombuffer(data, ">f4").reshape(down, across, size, size).transpose(0, 2, 1, 3)
-    return grid.reshape(down * size, across * size)[:rows, :columns].astype(np.float32)

@@ -1,36 +1,36 @@
-"""What the host tells a node: the messages that carry its shard, the initial weights and its program."""
+"""What the hosts tell a node, and what they read of the weights that come back."""
 
-from collections.abc import Iterator
+from itertools import chain
 
-import numpy as np
-
-from interlock.demo.data import Shard, Weights, panels, tiles
+from interlock.demo.data import Shard, Weights
 from interlock.demo.memory import Memory
-from interlock.model.command import LOADER_HEADER, LoaderOption
-from interlock.model.messages import Kind, Message
+from interlock.demo.task import Task
+from interlock.device.assembler import Program
+from interlock.device.loader import load_messages
+from interlock.device.tiles import from_tiles, to_column_panels, to_row_panels, to_tiles
 
 
-def load_messages(
-    memory: Memory, shard: Shard, weights: Weights, program: bytes, *, message_bytes: int
-) -> Iterator[bytes]:
-    """EXTERNAL messages for the loader; the last one starts the program."""
-    size = memory.size
-    content = bytearray()
-    for inputs, targets in zip(shard.inputs, shard.targets, strict=True):
-        content += panels(inputs, size) + panels(np.ascontiguousarray(inputs.T), size) + tiles(targets, size)
-    content += tiles(weights.first, size) + tiles(weights.second, size)
-    yield from _place(0, bytes(content), size, message_bytes)
-    yield from _place(memory.program, program, size, message_bytes)
-    yield _external(LOADER_HEADER.pack(LoaderOption.START, 0, memory.program), size)
+def host_messages(
+    memory: Memory, shard: Shard, weights: Weights, program: Program, *, message_bytes: int
+) -> list[bytes]:
+    """EXTERNAL messages that bring a node its shard, the initial weights and its program, and start that."""
+    n = memory.array_size
+    batches = (
+        to_row_panels(inputs, n) + to_column_panels(inputs, n) + to_tiles(targets, n)
+        for inputs, targets in zip(shard.inputs, shard.targets, strict=True)
+    )
+    data = b"".join(chain(batches, (to_tiles(weights.first, n), to_tiles(weights.second, n))))
+    return [
+        *load_messages(0, data, array_size=n, message_bytes=message_bytes),
+        *program.messages(message_bytes=message_bytes),
+    ]
 
 
-def _place(address: int, content: bytes, size: int, message_bytes: int) -> Iterator[bytes]:
-    word_bytes = 4 * size
-    room = message_bytes // word_bytes * word_bytes - word_bytes
-    for start in range(0, len(content), room):
-        header = LOADER_HEADER.pack(LoaderOption.LOAD, address + start // word_bytes, 0)
-        yield _external(header, size, content[start : start + room])
-
-
-def _external(header: bytes, size: int, data: bytes = b"") -> bytes:
-    return Message(Kind.EXTERNAL, 0, header.ljust(4 * size, b"\0") + data).encode()
+def weights_of(payload: bytes, task: Task, memory: Memory) -> Weights:
+    """The weights that node 0 exported."""
+    n = memory.array_size
+    features, hidden, classes = task.layers
+    split = memory.first_words * 4 * n
+    return Weights(
+        from_tiles(payload[:split], features, hidden, n), from_tiles(payload[split:], hidden, classes, n)
+    )

@@ -1,125 +1,121 @@
-"""Where everything lies in the scratch memory of a node."""
+"""What lies in the scratch memory of a node, and how much of it there is."""
 
 from dataclasses import dataclass
+from typing import Self
 
-from interlock.demo.data import padded
 from interlock.demo.task import BadTask, Task
+from interlock.device.tiles import tile_count
 
 
-@dataclass(frozen=True)
-class Tiles:
-    """An fp32 matrix: tiles of ``size`` words, along its rows, from word ``base``."""
-
-    base: int
-    rows: int
-    columns: int
-    size: int
-
-    @property
-    def down(self) -> int:
-        """Tiles in a column."""
-        return padded(self.rows, self.size) // self.size
-
-    @property
-    def across(self) -> int:
-        """Tiles in a row."""
-        return padded(self.columns, self.size) // self.size
-
-    @property
-    def words(self) -> int:
-        return self.down * self.across * self.size
-
-    @property
-    def end(self) -> int:
-        return self.base + self.words
-
-
-@dataclass(frozen=True)
-class Panels:
-    """A bf16 operand of a matrix product: panels of ``size`` lanes, each with ``k`` steps, two in a word."""
-
-    base: int
-    lanes: int
-    k: int
-    size: int
-
-    @property
-    def count(self) -> int:
-        return padded(self.lanes, self.size) // self.size
-
-    @property
-    def length(self) -> int:
-        """Words of one panel."""
-        return padded(self.k, self.size) // 2
-
-    @property
-    def words(self) -> int:
-        return self.count * self.length
-
-    @property
-    def end(self) -> int:
-        return self.base + self.words
-
-
+@dataclass(frozen=True, kw_only=True)
 class Memory:
-    """The memory map of a task, the same on every node.
-
-    First comes the shard, batch after batch, ``batch_words`` each; then weights and gradient, both layers in
-    one piece; then everything that is computed from them.  The program comes last, at ``program``.
+    """The memory map of a task: sizes in tiles, from which everything else follows.
 
     Parameters
     ----------
-    task : Task
-    batches : int
-        Of a shard.
-    size : int
-        n of the accelerator.
+    nodes, batches : int
+    array_size : int
+        n of the accelerator: a tile is n x n, and n words of fp32 or n / 2 of bf16.
+    features, hidden, classes, batch : int
+        Tiles along the sides of the matrices.
     """
 
-    def __init__(self, task: Task, *, batches: int, size: int) -> None:
-        features, hidden, classes = task.layers
-        batch = task.batch
-        self.size = size
-        self.batches = batches
+    nodes: int
+    batches: int
+    array_size: int
+    features: int
+    hidden: int
+    classes: int
+    batch: int
 
-        # Of the first batch; that of the next one lies batch_words further on.
-        self.input_rows = Panels(0, batch, features, size)
-        self.input_columns = Panels(self.input_rows.end, features, batch, size)
-        self.targets = Tiles(self.input_columns.end, batch, classes, size)
-        self.batch_words = self.targets.end
+    @classmethod
+    def of(cls, task: Task, *, batches: int, array_size: int) -> Self:
+        """The map for a shard of ``batches`` batches."""
+        features, hidden, classes = (tile_count(width, array_size) for width in task.layers)
+        return cls(
+            nodes=task.nodes,
+            batches=batches,
+            array_size=array_size,
+            features=features,
+            hidden=hidden,
+            classes=classes,
+            batch=tile_count(task.batch, array_size),
+        )
 
-        self.first = Tiles(batches * self.batch_words, features, hidden, size)
-        self.second = Tiles(self.first.end, hidden, classes, size)
-        self.weights_words = self.first.words + self.second.words
+    def fp32(self, rows: int, columns: int) -> int:
+        """Words of a matrix of so many tiles."""
+        return rows * columns * self.array_size
 
-        # The ring cuts the gradient into as many chunks as there are nodes, twice; they fill whole words.
-        self.chunk_words = -(-self.weights_words // (2 * task.nodes))
-        self.first_gradient = Tiles(self.second.end, features, hidden, size)
-        self.second_gradient = Tiles(self.first_gradient.end, hidden, classes, size)
-        gradient_end = self.first_gradient.base + 2 * task.nodes * self.chunk_words
+    def bf16(self, rows: int, columns: int) -> int:
+        """Words of its panels."""
+        return rows * columns * self.array_size // 2
 
-        self.first_forward = Panels(gradient_end, hidden, features, size)
-        self.second_forward = Panels(self.first_forward.end, classes, hidden, size)
-        self.second_backward = Panels(self.second_forward.end, hidden, classes, size)
+    @property
+    def first_words(self) -> int:
+        """Words of the first layer's weights."""
+        return self.fp32(self.features, self.hidden)
 
-        self.hidden_rows = Panels(self.second_backward.end, batch, hidden, size)
-        self.hidden_columns = Panels(self.hidden_rows.end, hidden, batch, size)
-        self.error_rows = Panels(self.hidden_columns.end, batch, classes, size)
-        self.error_columns = Panels(self.error_rows.end, classes, batch, size)
-        self.delta_columns = Panels(self.error_columns.end, hidden, batch, size)
+    @property
+    def weights_words(self) -> int:
+        """Words of all weights: first layer, then second."""
+        return self.first_words + self.fp32(self.hidden, self.classes)
 
-        self.hidden = Tiles(self.delta_columns.end, batch, hidden, size)
-        self.delta = Tiles(self.hidden.end, batch, hidden, size)
-        self.error = Tiles(self.delta.end, batch, classes, size)
-        # By the time that chunks of gradients arrive, the activations have served.
-        self.inboxes = (self.hidden.base, self.hidden.base + self.chunk_words)
-        self.program = max(self.error.end, self.inboxes[1] + self.chunk_words)
+    @property
+    def chunk_words(self) -> int:
+        """Words of what travels on the ring: the gradient is cut into two chunks for each node."""
+        return -(-self.weights_words // (2 * self.nodes))
 
-    def check(self, *, program_words: int, scratch_words: int) -> None:
-        """Raises :class:`BadTask` if the task does not fit."""
-        needed = self.program + program_words
+    @property
+    def panel_words(self) -> int:
+        """Words of a batch's inputs, as row panels or as column panels."""
+        return self.bf16(self.batch, self.features)
+
+    @property
+    def batch_words(self) -> int:
+        """Words of a batch: row panels, column panels, targets."""
+        return 2 * self.panel_words + self.fp32(self.batch, self.classes)
+
+    @property
+    def hidden_words(self) -> int:
+        """Words of the hidden layer's activations."""
+        return self.fp32(self.batch, self.hidden)
+
+    @property
+    def error_words(self) -> int:
+        """Words of the output layer's activations."""
+        return self.fp32(self.batch, self.classes)
+
+    @property
+    def regions(self) -> dict[str, int]:
+        """Words of each region, in the order in which they lie from address 0 on; the program follows them.
+
+        Chunks arrive where the activations were, which have served by then.
+        """
+        return {
+            "shard": self.batches * self.batch_words,
+            "weights": self.weights_words,
+            "gradient": 2 * self.nodes * self.chunk_words,
+            "first_columns": self.bf16(self.features, self.hidden),
+            "second_columns": self.bf16(self.hidden, self.classes),
+            "second_rows": self.bf16(self.hidden, self.classes),
+            "hidden_rows": self.bf16(self.batch, self.hidden),
+            "hidden_columns": self.bf16(self.batch, self.hidden),
+            "error_rows": self.bf16(self.batch, self.classes),
+            "error_columns": self.bf16(self.batch, self.classes),
+            "delta_columns": self.bf16(self.batch, self.hidden),
+            "activations": max(2 * self.hidden_words + self.error_words, 2 * self.chunk_words),
+        }
+
+    @property
+    def origin(self) -> int:
+        """Address of the program."""
+        return sum(self.regions.values())
+
+    def check(self, *, scratch_words: int, program_words: int) -> None:
+        """Raises :class:`BadTask` where the task and its program do not fit."""
+        needed = self.origin + program_words
         if needed > scratch_words:
             raise BadTask(
-                f"the task needs {needed} words of scratch memory of {scratch_words}: "
+                f"a node needs {needed} words of scratch memory and has {scratch_words}: "
                 "take more nodes, fewer batches or a smaller hidden layer"
             )

@@ -14,7 +14,7 @@ _ENGINES = {
 }
 
 
-def render(report: Report, *, held_out: int) -> str:
+def render(report: Report, *, command: str) -> str:
     """The page for ``report``."""
     environment = Environment(
         loader=PackageLoader("interlock.demo", "."), autoescape=True, undefined=StrictUndefined
@@ -35,7 +35,6 @@ def render(report: Report, *, held_out: int) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         figures={name: Markup(svg) for name, svg in drawn.items()},
-        held_out=held_out,
         bins=used,
         ports=ports,
         exports=sum(node.exports for node in report.logs),
@@ -43,5 +42,5 @@ def render(report: Report, *, held_out: int) -> str:
         colours=NODE_COLOURS,
         thousands=lambda number: f"{number:,}".replace(",", "\u202f"),
         quantity=quantity,
-        command="",
+        command=command,
     )

@@ -102,6 +102,7 @@ class Report:
     sim_cycles: int
     sim_cycles_per_s: float
     wall_s: float
+    build_s: float
     engine: str
     seed: int
     nodes: int
@@ -110,6 +111,7 @@ class Report:
     batch: int
     layers: tuple[int, ...]
     learning_rate: float
+    held_out: int
     prefix_share: float
     curve: tuple[Point, ...]
     logs: tuple[NodeReport, ...]

@@ -1,0 +1,107 @@
+"""What went over the links, seen from outside: what bytes were spent on, and who told whom of whom."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from interlock.model.log import Entry
+from interlock.model.records import HEADER, RecordFlag, RecordType, decode_prefix, record_bytes
+from interlock.wires import Level, Node, Segment
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message on a link: after which cycle it left, by which it had arrived, and the log in its prefix."""
+
+    sent: int
+    received: int
+    prefix: tuple[Entry, ...]
+
+
+class LinkMeter:
+    """Looks on while one direction of a link carries records.
+
+    Parameters
+    ----------
+    keep : int
+        Messages to remember, from the first one on; the rest are only counted.
+
+    Attributes
+    ----------
+    messages, prefix_bytes, payload_bytes, framing_bytes : int
+    seen : list of Seen
+    """
+
+    def __init__(self, *, keep: int) -> None:
+        self.keep = keep
+        self.messages = 0
+        self.prefix_bytes = 0
+        self.payload_bytes = 0
+        self.framing_bytes = 0
+        self.seen: list[Seen] = []
+        self._record = bytearray()
+        self._sent = 0
+        self._prefix: tuple[Entry, ...] = ()
+
+    def feed(self, items: Iterable[Segment | Level], begin: int, end: int) -> None:
+        """Takes what left between two cycles; it arrives in the second one."""
+        for item in items:
+            if isinstance(item, Level):
+                continue
+            self._record += item.data
+            if item.last:
+                self._take(bytes(self._record), begin, end)
+                self._record.clear()
+
+    def _take(self, record: bytes, begin: int, end: int) -> None:
+        header = HEADER.unpack(record)
+        length = header["length"]
+        body = record[HEADER.size : HEADER.size + length]
+        self.framing_bytes += record_bytes(length) - length
+        if header["type"] == RecordType.PREFIX:
+            self.prefix_bytes += length
+            self._sent = begin
+            if len(self.seen) < self.keep:
+                self._prefix = tuple(decode_prefix(body))
+        else:
+            self.payload_bytes += length
+        if header["flags"] & RecordFlag.EOM:
+            self.messages += 1
+            if len(self.seen) < self.keep:
+                self.seen.append(Seen(self._sent, end, self._prefix))
+
+
+class MeteredNode:
+    """A node with a meter on everything that its links send.
+
+    Parameters
+    ----------
+    node : Node
+    links : int
+        Its slots.
+    keep : int
+        Messages that each meter remembers.
+
+    Attributes
+    ----------
+    meters : list of LinkMeter
+    """
+
+    def __init__(self, node: Node, *, links: int, keep: int) -> None:
+        self.meters = [LinkMeter(keep=keep) for _ in range(links)]
+        self._node = node
+        self._run = (0, 0)
+        self.push_link = node.push_link
+        self.push_host = node.push_host
+        self.push_random = node.push_random
+        self.roll = node.roll
+        self.reopen = node.reopen
+        self.pop_host = node.pop_host
+
+    def run(self, cycles: int) -> None:
+        self._node.run(cycles)
+        self._run = (self._run[1], self._run[1] + cycles)
+
+    def pop_link(self, slot: int) -> Sequence[Segment | Level]:
+        items = self._node.pop_link(slot)
+        self.meters[slot].feed(items, *self._run)
+        return items
