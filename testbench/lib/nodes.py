@@ -1,0 +1,52 @@
+"""Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
+
+from interlock_hdl.accelerator.accelerator import Accelerator
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.node import Node
+
+from interlock.device.lockstep import LockstepNode
+from interlock.device.rtl_node import RtlNode
+from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
+from interlock.model.node import GoldenNode
+from interlock.model.parameters import NodeParameters
+
+SCRATCH_WORDS = 1024
+QUEUE_WORDS = 512
+MAKER = 0x1A7E0001
+
+
+def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
+    """A node that wipes quickly: short messages, little memory, few log entries."""
+    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=8)
+
+
+def rtl_node(config: InterlockConfig, *, serial: int) -> RtlNode:
+    """The gateware of a node with a small accelerator."""
+    accelerator = Accelerator(
+        beat_bytes=config.beat_bytes,
+        links=config.links,
+        scratch_words=SCRATCH_WORDS,
+        queue_words=QUEUE_WORDS,
+    )
+    return RtlNode(Node(config=config, accelerator=accelerator), maker=MAKER, serial=serial)
+
+
+def golden_node(config: InterlockConfig, *, serial: int) -> GoldenNode:
+    """The golden model of the same."""
+    parameters = AcceleratorParameters(
+        links=config.links, scratch_words=SCRATCH_WORDS, queue_words=QUEUE_WORDS
+    )
+    return GoldenNode(
+        parameters=NodeParameters.of(config),
+        accelerator=GoldenAccelerator(parameters),
+        maker=MAKER,
+        serial=serial,
+        watch=True,
+    )
+
+
+def lockstep_node(config: InterlockConfig, *, serial: int) -> LockstepNode:
+    """Both as one node."""
+    return LockstepNode(
+        rtl_node(config, serial=serial), golden_node(config, serial=serial), name=f"node{serial}"
+    )
