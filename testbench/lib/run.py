@@ -149,4 +149,6 @@ def _verdict(test_dir: Path, broken: str | None) -> list[str]:
 
 
 def _message(problem: ElementTree.Element) -> str:
-    return problem.get("error_msg") or problem.get("message") or (problem.text or "").strip()
+    """What went wrong, behind the type of its exception: a failed assertion is not a time-out."""
+    text = problem.get("error_msg") or problem.get("message") or (problem.text or "").strip()
+    return f"{problem.get('type')}: {text}"

@@ -1,0 +1,193 @@
+"""Every mutation of ``make mutants``."""
+
+from mutants.mutation import Mutation
+
+COUNTER = "test_counter.py"
+LOG = "test_register_log.py"
+EGRESS = "test_egress.py::test_egress[beats16]"
+INGRESS = "test_ingress.py::test_ingress[beats16]"
+SESSION = "test_session.py::test_session"
+LINK = "test_link.py::test_link_epochs[delay7]"
+
+MUTATIONS = [
+    # Counting
+    Mutation(
+        name="counter wraps instead of saturating",
+        file="counter.py",
+        old="return low | full.replicate(TOTAL_BITS), full",
+        new="return low, full",
+        test=COUNTER,
+    ),
+    Mutation(
+        name="count is sampled before the pipeline is flushed",
+        file="counter.py",
+        old='take = registers.delay(self.sample, self.latency - 1, name="sample")',
+        new='take = registers.delay(self.sample, self.latency - 2, name="sample")',
+        test=COUNTER,
+    ),
+    Mutation(
+        name="an unknown class costs the smallest weight",
+        file="counter.py",
+        old="choice.eq(weights.index(self.weights.largest)), row.eq(Bin.OTHER)",
+        new="choice.eq(0), row.eq(Bin.OTHER)",
+        test=COUNTER,
+    ),
+    Mutation(
+        name="an event above its port's peak is no alarm",
+        file="counter.py",
+        old="over.append(flops > self.issue_ports[number].peak)",
+        new="over.append(flops > 2 * self.issue_ports[number].peak)",
+        test=COUNTER,
+    ),
+    # The log
+    Mutation(
+        name="merge keeps the smaller count",
+        file="log/slot.py",
+        old="self.more_flops.eq(asked.flops > mine.flops)",
+        new="self.more_flops.eq(asked.flops < mine.flops)",
+        test=LOG,
+    ),
+    Mutation(
+        name="merge forgets provenance flags",
+        file="log/slot.py",
+        old="both.eq(mine.provenance.as_value() | asked.provenance.as_value())",
+        new="both.eq(asked.provenance.as_value())",
+        test=LOG,
+    ),
+    Mutation(
+        name="a full log drops the entry and says nothing",
+        file="log/register_log.py",
+        old="m.d.comb += self.answer.eq(Answer.FULL)",
+        new="m.d.comb += self.answer.eq(Answer.OK)",
+        test=LOG,
+    ),
+    Mutation(
+        name="a peer may raise the node's own count",
+        file="log/register_log.py",
+        old="m.d.comb += self.own_ahead.eq(now.more_flops[0])",
+        new="m.d.comb += self.own_ahead.eq(0)",
+        test=LOG,
+    ),
+    Mutation(
+        name="damaged entries go unnoticed",
+        file="log/register_log.py",
+        old="(slot.damaged for slot in self.slots),",
+        new="(0 for slot in self.slots),",
+        test=LOG,
+    ),
+    # On the way out
+    Mutation(
+        name="prefix omits its last entry",
+        file="egress.py",
+        old="record.length.eq(PREFIX_HEADER_BYTES + ENTRY_BYTES * self.scan_size)",
+        new="record.length.eq(PREFIX_HEADER_BYTES + ENTRY_BYTES * (self.scan_size - 1))",
+        test=EGRESS,
+    ),
+    Mutation(
+        name="payload leaves without a prefix of its own",
+        file="egress.py",
+        old="is_prefix.eq(1),\n",
+        new="is_prefix.eq(info.length == 0),\n",
+        test=EGRESS,
+    ),
+    Mutation(
+        name="the total of an export misses the node's own count",
+        file="summary.py",
+        old="self.total.eq(self.total + entry.flops)",
+        new="self.total.eq(Mux(is_first, 0, self.total + entry.flops))",
+        test=EGRESS,
+    ),
+    Mutation(
+        name="records of an ended epoch stay in egress",
+        file="egress.py",
+        old="        with m.If(cut & (state != State.IDLE)):\n",
+        new="        with m.If(cut & (state == State.RECORD_HEADER)):\n",
+        test=EGRESS,
+    ),
+    Mutation(
+        name="an over-long message is sent all the same",
+        file="intake.py",
+        old="            | too_long\n",
+        new="",
+        test="test_intake.py",
+    ),
+    Mutation(
+        name="roll keeps the egress buffer",
+        file="packet_buffer.py",
+        old="m.submodules.control = ResetInserter(self.flush | self.wipe)(control)",
+        new="m.submodules.control = ResetInserter(self.flush)(control)",
+        test="test_packet_buffer.py",
+    ),
+    # On the way in
+    Mutation(
+        name="payload is released before the merges are done",
+        file="ingress.py",
+        old="with m.If(outstanding == 0):\n                    with m.Switch(self.slot):",
+        new="with m.If(1):\n                    with m.Switch(self.slot):",
+        test=INGRESS,
+    ),
+    Mutation(
+        name="entry 0 may be anybody's",
+        file="ingress.py",
+        old="(entry.session_id == self.session_id) | (known & (entry.session_id != known_id))",
+        new="entry.session_id == self.session_id",
+        test=INGRESS,
+    ),
+    Mutation(
+        name="a message is released although its epoch has ended",
+        file="release.py",
+        old="self.flush.eq((pending | self.stale) & ~in_progress),",
+        new="self.flush.eq(0),",
+        test=INGRESS,
+    ),
+    Mutation(
+        name="external data is released before it is logged",
+        file="ingress.py",
+        old="release.offered.eq(Cat(Const(-1, links), marked != 0)),",
+        new="release.offered.eq(Cat(Const(-1, links), 1)),",
+        test=INGRESS,
+    ),
+    Mutation(
+        name="a record's tag is not compared",
+        file="clear_open.py",
+        old="wrong = fourth.wrong | tag_wrong",
+        new="wrong = fourth.wrong",
+        test="test_clear_open.py",
+    ),
+    Mutation(
+        name="a record may be replayed",
+        file="record_parser.py",
+        old="            expected.seq.eq(seq),\n",
+        new="            expected.seq.eq(0),\n",
+        test="test_clear_open.py",
+    ),
+    # Sessions and epochs
+    Mutation(
+        name="an alarm leaves the gates open",
+        file="session.py",
+        old="with m.Elif(causes.any()):\n            m.d.comb += state.next.eq(State.CLOSED)",
+        new="with m.Elif(causes[1:].any()):\n            m.d.comb += state.next.eq(State.CLOSED)",
+        test=SESSION,
+    ),
+    Mutation(
+        name="gates open before the buffers are wiped",
+        file="session.py",
+        old="with m.If(self.clear_done & self.wiped):",
+        new="with m.If(self.clear_done):",
+        test=SESSION,
+    ),
+    Mutation(
+        name="a new epoch begins while the old one is on its way",
+        file="link.py",
+        old="& self.clean & ~self.ended & ~self.peer.heard",
+        new="& self.clean & ~self.ended",
+        test=LINK,
+    ),
+    Mutation(
+        name="a closed channel opens by itself",
+        file="link.py",
+        old="with m.If(self.close):\n            m.d.sync += closed.eq(1)",
+        new="with m.If(self.close):\n            m.d.sync += closed.eq(0)",
+        test=LINK,
+    ),
+]
