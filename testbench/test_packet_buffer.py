@@ -5,7 +5,7 @@ from interlock_hdl.packet_buffer import PacketBuffer
 from lib.run import run
 
 
-@pytest.mark.parametrize("depth", [2, 5, 16], ids=lambda depth: f"depth{depth}")
+@pytest.mark.parametrize("depth", [4, 5, 16], ids=lambda depth: f"depth{depth}")
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
 def test_packet_buffer(beat_bytes, depth):
     buffer = PacketBuffer(beat_bytes=beat_bytes, depth=depth)
@@ -15,6 +15,6 @@ def test_packet_buffer(beat_bytes, depth):
 
 def test_parameters_are_checked():
     with pytest.raises(ValueError, match="depth"):
-        PacketBuffer(beat_bytes=16, depth=1)
+        PacketBuffer(beat_bytes=16, depth=3)
     with pytest.raises(ValueError, match="beat_bytes"):
         PacketBuffer(beat_bytes=8, depth=16)

@@ -10,7 +10,7 @@ zero byte's step is an invertible map of the state alone.
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -122,15 +122,11 @@ class Crc32(wiring.Component):
                     ),
                     state_padding.eq(absorbed_padding),
                 ]
-            # 3: multiples of four bytes of padding are wound back.
-            by_8 = Signal(CRC_BITS)  # a name for it, or every bit of the next matrix would repeat its logic
-            m.d.comb += by_8.eq(Mux(state_padding[3:], skip_zeros(state, -8), state))
-            by_4 = Mux(state_padding[2:3], skip_zeros(by_8, -4), by_8)
-            m.d.sync += [unwound.eq(by_4), unwound_padding.eq(state_padding)]
+            # 3: what is padded in multiples of four bytes is wound back.
+            fours = Array(skip_zeros(state, -4 * count) for count in range(self.beat_bytes // 4))
+            m.d.sync += [unwound.eq(fours[state_padding[2:]]), unwound_padding.eq(state_padding)]
 
         # The remaining up to three bytes; their matrices are sparse.
-        by_2 = Signal(CRC_BITS)
-        m.d.comb += by_2.eq(Mux(unwound_padding[1], skip_zeros(unwound, -2), unwound))
-        by_1 = Mux(unwound_padding[0], skip_zeros(by_2, -1), by_2)
-        m.d.comb += self.crc.eq(~by_1)
+        ones = Array(skip_zeros(unwound, -count) for count in range(4))
+        m.d.comb += self.crc.eq(~ones[unwound_padding])
         return m

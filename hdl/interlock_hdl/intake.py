@@ -47,7 +47,8 @@ class Intake(wiring.Component):
     message_bytes : int
         Largest payload, a multiple of 16.
     messages : int
-        Messages of the largest size that the buffer holds.
+        Largest payloads that the buffer's memory is as deep as.  (Room for so many headers as well would
+        double the block RAMs of the usual sizes, powers of two.)
     drain : bool
         Whether beats are taken and discarded while ``wipe`` is high.
 
@@ -117,9 +118,8 @@ class Intake(wiring.Component):
         payload_beats = self.message_bytes // self.beat_bytes
         beat = self.i.p
 
-        m.submodules.buffer = buffer = PacketBuffer(
-            beat_bytes=self.beat_bytes, depth=self.capacity * (header_beats + payload_beats)
-        )
+        depth = max(self.capacity * payload_beats, header_beats + payload_beats)
+        m.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=depth)
         queue = RegisterQueue(shape=MessageInfo(self.message_bytes), depth=max(2, self.capacity))
         m.submodules.queue = ResetInserter(self.wipe)(queue)
         wiring.connect(m, buffer.o, wiring.flipped(self.o))

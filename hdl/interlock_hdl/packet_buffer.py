@@ -1,7 +1,7 @@
 """A FIFO in memory whose writer may change its mind: what was written is read once it is committed."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,7 @@ class PacketBuffer(wiring.Component):
     beat_bytes : int
         Bytes of a beat.
     depth : int
-        Beats that the memory holds, at least 2.
+        Beats that the memory holds, at least 4.  Two more, once committed, stand in registers behind it.
 
     Members
     -------
@@ -55,8 +55,8 @@ class PacketBuffer(wiring.Component):
     latency = 3
 
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
-        if depth < 2:
-            raise ValueError(f"depth must be at least 2 beats, not {depth}")
+        if depth < 4:
+            raise ValueError(f"depth must be at least 4 beats, not {depth}")
         self.beat_bytes = beat_bytes
         self.depth = depth
         super().__init__(
@@ -74,76 +74,80 @@ class PacketBuffer(wiring.Component):
         )
 
     def elaborate(self, platform) -> Module:
-        # Everything but the wiping itself: `flush` and `wipe` are its reset.
         m = Module()
-        memory = Memory(shape=Beat(self.beat_bytes), depth=self.depth, init=[])
+        # No beat is ever read in the cycle in which it is written.  Told so, and given the read port's
+        # register apart, Yosys uses the block RAM as it is; else it builds a bypass around it, of two more
+        # registers a bit.
+        memory = Memory(shape=Beat(self.beat_bytes), depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        m.submodules.memory = memory
         write_port = memory.write_port()
-        read_port = memory.read_port()
+        read_port = memory.read_port(domain="comb")
+        control = Module()  # everything that `flush` and `wipe` reset
+        m.submodules.control = ResetInserter(self.flush | self.wipe)(control)
 
-        def following(address: Value) -> Value:
-            return Mux(address == self.depth - 1, 0, address + 1)
+        # A position is an address and the parity of the lap, which tells a full memory from an empty one.
+        Position = data.StructLayout({"address": range(self.depth), "lap": 1})
+        write, read, committed = (Signal(Position, name=name) for name in ("write", "read", "committed"))
 
-        # Writing: `stored` beats are committed and not yet read, then `pending` ones are not yet committed.
-        write_address = Signal(range(self.depth))
-        commit_address = Signal(range(self.depth))
-        stored = Signal(range(self.depth + 1))
-        pending = Signal(range(self.depth + 1))
-        free = Signal(range(self.depth + 1), init=self.depth)
+        def following(position: data.View) -> Value:
+            at_end = position.address == self.depth - 1
+            return Cat(Mux(at_end, 0, position.address + 1)[: len(position.address)], position.lap ^ at_end)
+
+        # Writing.  Places come back to `free` one cycle late, which keeps adders out of the way of `o.ready`.
         written = self.i.valid & self.i.ready
+        after_write = Mux(written, following(write), write)
+        pending = Signal(range(self.depth + 1))  # beats written and not yet committed
+        returned = Signal(range(self.depth + 1))
         reading = Signal()
+        free = Signal(range(self.depth + 1), init=self.depth)
+        m.d.comb += [self.free.eq(free), self.i.ready.eq((free != 0) & ~self.wipe)]
+        control.d.sync += returned.eq(Mux(self.discard, pending + reading, reading))
+        with control.If(self.discard):
+            control.d.sync += [write.eq(committed), pending.eq(0), free.eq(free + returned)]
+        with control.Else():
+            control.d.sync += [write.eq(after_write), free.eq(free + returned - written)]
+            with control.If(self.commit):
+                control.d.sync += [committed.eq(after_write), pending.eq(0)]
+            with control.Else():
+                control.d.sync += pending.eq(pending + written)
 
-        m.d.comb += [self.i.ready.eq((free != 0) & ~self.wipe), self.free.eq(free)]
-        after_write = Mux(written, following(write_address), write_address)
-        with m.If(self.discard):
-            m.d.sync += [write_address.eq(commit_address), pending.eq(0)]
-            m.d.sync += [stored.eq(stored - reading), free.eq(free + reading + pending)]
-        with m.Else():
-            m.d.sync += [write_address.eq(after_write), free.eq(free + reading - written)]
-            with m.If(self.commit):
-                m.d.sync += [commit_address.eq(after_write), pending.eq(0)]
-                m.d.sync += stored.eq(stored + pending + written - reading)
-            with m.Else():
-                m.d.sync += [pending.eq(pending + written), stored.eq(stored - reading)]
-
-        # Reading: the memory's own output register, then one in fabric, because a block RAM's output comes
-        # late.
-        read_address = Signal(range(self.depth))
-        fetched = Signal()
+        # Reading: a register that is the block RAM's own, then one in fabric, for the block RAM's comes late.
+        fetched = Signal()  # there is a beat in `fetch`
         offered = Signal()
-        output = Signal(Beat(self.beat_bytes))
+        fetch = Signal(Beat(self.beat_bytes), reset_less=True)
+        output = Signal.like(fetch)
         output_moves = ~offered | self.o.ready
         fetch_moves = ~fetched | output_moves
         m.d.comb += [
-            reading.eq((stored != 0) & fetch_moves),
+            reading.eq((read != committed) & fetch_moves),
             self.o.valid.eq(offered & ~self.wipe),
             self.o.payload.eq(output),
-            self.empty.eq((stored == 0) & ~fetched & ~offered),
+            self.empty.eq((read == committed) & ~fetched & ~offered),
         ]
-        with m.If(reading):
-            m.d.sync += read_address.eq(following(read_address))
-        with m.If(fetch_moves):
-            m.d.sync += fetched.eq(reading)
-        with m.If(output_moves):
-            m.d.sync += [offered.eq(fetched), output.eq(read_port.data)]
+        with control.If(reading):
+            control.d.sync += read.eq(following(read))
+        with control.If(fetch_moves):
+            control.d.sync += fetched.eq(reading)
+        with control.If(output_moves):
+            control.d.sync += offered.eq(fetched)
+        with m.If(reading | self.wipe):
+            m.d.sync += fetch.eq(read_port.data)
+        with m.If(output_moves | self.wipe):
+            m.d.sync += output.eq(fetch)
 
-        # While wiping, zeros are written to every address, and address 0 is read into the memory's output
-        # register.
-        top = Module()
-        top.submodules.memory = memory
-        top.submodules.control = ResetInserter(self.flush | self.wipe)(m)
+        # Wiping: zeros go to every address, and by way of address 0 into the registers behind the memory,
+        # too.
         wipe_address = Signal(range(self.depth))
-        with top.If(self.wipe):
-            with top.If(wipe_address == self.depth - 1):
-                top.d.sync += self.wiped.eq(1)
-            with top.Else():
-                top.d.sync += wipe_address.eq(wipe_address + 1)
-        with top.Else():
-            top.d.sync += [wipe_address.eq(0), self.wiped.eq(0)]
-        top.d.comb += [
+        with m.If(~self.wipe):
+            m.d.sync += [wipe_address.eq(0), self.wiped.eq(0)]
+        with m.Elif(wipe_address == self.depth - 1):
+            m.d.sync += self.wiped.eq(1)
+        with m.Else():
+            m.d.sync += wipe_address.eq(wipe_address + 1)
+        m.d.comb += [
             write_port.en.eq(written | self.wipe),
-            write_port.addr.eq(Mux(self.wipe, wipe_address, write_address)),
+            write_port.addr.eq(Mux(self.wipe, wipe_address, write.address)),
             write_port.data.eq(Mux(self.wipe, 0, self.i.payload)),
-            read_port.en.eq(reading | self.wipe),
-            read_port.addr.eq(read_address),
+            read_port.addr.eq(read.address),
         ]
-        return top
+        return m
