@@ -73,8 +73,15 @@ class HandPeer:
         parts = [payload[i : i + MAX_LENGTH] for i in range(0, len(payload), MAX_LENGTH)]
         return [
             self.record(RecordType.PREFIX, encode_prefix(entries), som=True, eom=not parts),
-            *(self.record(RecordType.PAYLOAD, part, eom=part is parts[-1]) for part in parts),
+            *(
+                self.record(RecordType.PAYLOAD, part, eom=number == len(parts))
+                for number, part in enumerate(parts, 1)
+            ),
         ]
+
+    def skip(self) -> None:
+        """One record is lost."""
+        self.seq += 1
 
     def rise(self) -> list[Level]:
         """What a link says that comes up, to an end that is up: its epoch opens."""
