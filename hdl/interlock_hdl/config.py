@@ -31,7 +31,7 @@ class OpClass:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightTable:
-    """FLOPs of one operation of each class.  A class that is not listed costs the largest weight, in OTHER (D5).
+    """FLOPs of one operation of each class.  One that is not listed costs the largest weight, in OTHER.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ class IssuePort:
     Parameters
     ----------
     mode : Mode
-        ``EVENTS``: the execution unit reports its work.  ``OPAQUE``: it reports nothing, and its peak is counted in
-        every cycle.
+        ``EVENTS``: the execution unit reports its work.  ``OPAQUE``: it reports nothing, and its peak is
+        counted in every cycle.
     peak : int
         Most FLOPs that the unit can do in a cycle.  An event above it is an alarm.
     """
@@ -142,6 +142,11 @@ class InterlockConfig:
         if self.message_bytes < 16 or self.message_bytes % 16:
             raise ValueError(f"message_bytes must be a positive multiple of 16, not {self.message_bytes}")
         assert PREFIX_HEADER_BYTES + self.log_entries * ENTRY_BYTES <= RECORD_MAX_LENGTH
+
+    @property
+    def largest_record(self) -> int:
+        """Bytes of payload in the largest record that a message has."""
+        return min(RECORD_MAX_LENGTH, self.message_bytes)
 
     @property
     def mode(self) -> Mode:

@@ -1,6 +1,6 @@
 """Egress: a message, a count and the log become records, or an export (docs/specification.md)."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,8 @@ from interlock_hdl.record import (
     RecordHeader,
     RecordType,
 )
-from interlock_hdl.summary import Summary, Tally
+from interlock_hdl.sampler import Sampler
+from interlock_hdl.summary import Summary
 from interlock_hdl.wire import network
 
 MAX_BEATS = 64
@@ -45,12 +46,13 @@ class State(enum.Enum):
 class Egress(wiring.Component):
     """Sends each message behind the log that covers it.
 
-    One message at a time, in order: wait until its channel is open; take the count sampled after its last beat; scan
-    the log; send the scan as the prefix (or as LOG and SUMMARY), then the payload.  There is no other way out, so no
-    payload beat leaves but behind a prefix sampled after it was complete.  The sample of the next message is taken
-    while this one is sent.
+    One message at a time, in order: wait until its channel is open; take the count sampled after its last
+    beat; scan the log; send the scan as the prefix (or as LOG and SUMMARY), then the payload.  There is
+    no other way out, so no payload beat leaves but behind a prefix sampled after it was complete.  The
+    sample of the next message is taken while this one is sent.
 
-    **Latency**: ``latency`` cycles from a message's offer by the intake to the first beat of its record header.
+    **Latency**: ``latency`` cycles from a message's offer by the intake to the first beat of its record
+    header.
     **Throughput**: one beat a cycle while a message is in flight; ``gap`` idle cycles between messages.
 
     Parameters
@@ -119,19 +121,16 @@ class Egress(wiring.Component):
         config = self.config
         links, beat_bytes = config.links, config.beat_bytes
 
-        # The oldest message, and whether its count has been sampled.
-        info = Signal(MessageInfo(config.message_bytes))
-        sampling = Signal()
-        sampled = Signal()
+        # The oldest message, when its count has been sampled.
+        m.submodules.sampler = sampler = Sampler(message_bytes=config.message_bytes)
+        wiring.connect(m, wiring.flipped(self.messages), sampler.messages)
         bins_in_use = Signal()
         m.d.comb += [
-            self.sample.eq(self.messages.valid & ~sampling & ~sampled & ~bins_in_use),
-            self.messages.ready.eq(self.sample),
+            sampler.hold.eq(bins_in_use),
+            sampler.sampled.eq(self.sampled),
+            self.sample.eq(sampler.sample),
         ]
-        with m.If(self.sample):
-            m.d.sync += [sampling.eq(1), info.eq(self.messages.payload)]
-        with m.If(sampling & self.sampled):
-            m.d.sync += [sampling.eq(0), sampled.eq(1)]
+        info = sampler.ready.payload
 
         # The message at hand.
         is_export = Signal()
@@ -213,28 +212,20 @@ class Egress(wiring.Component):
         m.d.comb += [prefix.n_sessions.eq(self.scan_size), prefix.flags.eq(PrefixFlag.FULL)]
 
         m.submodules.summary = summary = Summary(beat_bytes=beat_bytes)
-        m.submodules.tally = tally = Tally()
-        export_counter = Signal(64)
-        export_number = Signal(64)
-        ticks = Signal(64)
+        m.d.comb += [
+            summary.begin.eq(self.scan_started & (info.kind == Kind.EXPORT)),
+            summary.ticks.eq(self.ticks),
+            summary.session_id.eq(self.session_id),
+            summary.payload_length.eq(length),
+            summary.n_sessions.eq(self.scan_size),
+            *(to.eq(bin) for to, bin in zip(summary.bins, self.bins, strict=True)),
+            summary.add.eq(self.entries.valid & self.entries.ready),
+            summary.entry.eq(self.entries.payload.entry),
+            summary.index.eq(index),
+        ]
         is_summary = Signal()
         header = Signal(MessageHeader)
-        m.d.comb += [
-            header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG)),
-            tally.entry.eq(self.entries.payload.entry),
-            tally.add.eq(self.entries.valid & self.entries.ready),
-            summary.index.eq(index),
-            summary.fields.session_id.eq(self.session_id),
-            summary.fields.export_counter.eq(export_number),
-            summary.fields.payload_length.eq(length),
-            summary.fields.total.eq(tally.total),
-            summary.fields.n_sessions.eq(self.scan_size),
-            summary.fields.modes.eq(tally.modes),
-            summary.fields.weight_tables.eq(Cat(tally.mixed, Const(0, 7), tally.own_weight_table)),
-            summary.fields.flags.eq(tally.flags),
-            summary.fields.bins.eq(Cat(reversed(self.bins))),
-            summary.fields.ticks.eq(ticks),
-        ]
+        m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
 
         with m.If((header_left != 0) & self.payload.valid):
             m.d.comb += self.payload.ready.eq(1)
@@ -247,17 +238,17 @@ class Egress(wiring.Component):
         state = Signal(State)
         with m.Switch(state):
             with m.Case(State.IDLE):
-                may_begin = sampled & ~message_left & ((info.kind == Kind.EXPORT) | slot_open)
+                has_way = (info.kind == Kind.EXPORT) | slot_open
+                may_begin = sampler.ready.valid & ~message_left & has_way
                 m.d.comb += [
                     self.scan_slot.eq(Mux(info.kind == Kind.EXPORT, links, info.slot)),
                     self.scan.valid.eq(may_begin),
                     self.scan.payload.eq(self.count),
-                    tally.clear.eq(1),
+                    sampler.ready.ready.eq(self.scan_started),
+                    self.scan_started.eq(may_begin & self.scan.ready),
                 ]
-                with m.If(may_begin & self.scan.ready):
-                    m.d.comb += self.scan_started.eq(1)
+                with m.If(self.scan_started):
                     m.d.sync += [
-                        sampled.eq(0),
                         length.eq(info.length),
                         unannounced.eq(info.length),
                         message_left.eq(1),
@@ -270,9 +261,6 @@ class Egress(wiring.Component):
                             bins_in_use.eq(1),
                             is_summary.eq(0),
                             self.slot.eq(links),
-                            ticks.eq(self.ticks),
-                            export_number.eq(export_counter),
-                            export_counter.eq(export_counter + 1),
                         ]
                         m.d.sync += state.eq(State.MESSAGE_HEADER)
                     with m.Else():

@@ -1,7 +1,7 @@
 """Ingress: verified records become merges and whole messages for the accelerator (docs/specification.md)."""
 
-from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal
-from amaranth.lib import enum, stream, wiring
+from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
@@ -9,40 +9,39 @@ from interlock_hdl.config import InterlockConfig
 from interlock_hdl.intake import MessageInfo
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
-from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.ports import MergeStream
+from interlock_hdl.prefix_reader import PrefixReader
 from interlock_hdl.record import (
     ENTRY_BYTES,
     PREFIX_HEADER_BYTES,
     RECORD_MAX_LENGTH,
-    Entry,
-    PrefixFlag,
-    PrefixHeader,
     ProvenanceFlag,
     RecordFlag,
     RecordHeader,
     RecordType,
 )
-from interlock_hdl.release import Release
+from interlock_hdl.staging import Staging
 from interlock_hdl.turns import Turns
 from interlock_hdl.wire import network
 
 
 class State(enum.Enum):
-    """What is being read."""
+    """What is being done."""
 
     IDLE = 0
-    ENTER = 1
-    ENTERED = 2
-    MARK = 3
-    MARKED = 4
-    HEADER = 5
-    CHECK = 6
-    PREFIX = 7
-    SETTLE = 8
-    RX_HEADER = 9
-    PAYLOAD = 10
-    DRAIN = 11
+    OWN = 1  # the node's own entry is offered to the log
+    OWN_MERGED = 2
+    HEADER = 3  # a record's header is taken
+    CHECK = 4  # and judged
+    PREFIX = 5
+    SETTLE = 6  # every entry is on its way; the log has not answered them all
+    RX_HEADER = 7  # the header of a message is staged
+    PAYLOAD = 8
+    DRAIN = 9  # the record was given up; the log has not answered all of its entries
+
+
+SOM, EOM = (flag.bit_length() - 1 for flag in (RecordFlag.SOM, RecordFlag.EOM))
+"""Their bit numbers."""
 
 
 class RecordPort(wiring.Signature):
@@ -55,11 +54,11 @@ class RecordPort(wiring.Signature):
 
 
 class Ingress(wiring.Component):
-    """Reads records of all links in turn, merges their prefixes, stages payloads, and releases whole messages.
+    """Reads records of all links in turn, merges prefixes, stages payloads, releases whole messages.
 
-    A payload is released only after its last record was read and every entry of its prefix was merged; an EXTERNAL
-    message only after the node's own entry carries UNLOGGED.  Anything out of place closes the channel.  Records
-    that cannot be staged yet wait without holding up prefixes or other channels.
+    A payload is released only after its last record was read and every entry of its prefix was merged; an
+    EXTERNAL message only after the node's own entry carries UNLOGGED.  Anything out of place closes the
+    channel.  Records that cannot be staged yet wait without holding up prefixes or other channels.
 
     **Throughput**: one beat a cycle within a record; header and checks take two cycles a record.
 
@@ -92,8 +91,8 @@ class Ingress(wiring.Component):
     taken, slot : Out(1), Out(8)
         Strobe: the next record of ``slot`` is being read.
     entry_merged, merging : Out(1), Out(8)
-        Strobe: an entry (not entry 0 of a fresh log) was merged, and where it came from; ``links`` stands for the
-        host.
+        Strobe: an entry (not entry 0 of a fresh log) was merged, and where it came from; ``links`` stands
+        for the host.
     released, source : Out(1), Out(8)
         See :class:`Release`.
     """
@@ -129,74 +128,38 @@ class Ingress(wiring.Component):
         )
 
     def elaborate(self, platform):
-        m = Module()  # everything but the memories, which wipe themselves
+        m = Module()
         top = Module()
+        top.submodules.control = ResetInserter(self.wipe)(m)
         config = self.config
         links, beat_bytes = config.links, config.beat_bytes
-        header_beats = MESSAGE_HEADER_BYTES // beat_bytes
-        record_beats = min(RECORD_MAX_LENGTH, config.message_bytes) // beat_bytes
-        message_beats = header_beats + config.message_bytes // beat_bytes
 
-        # One staging buffer a channel, of two messages: one is released while the next arrives.
-        staging = []
-        for i in range(links):
-            buffer = PacketBuffer(beat_bytes=beat_bytes, depth=2 * message_beats)
-            top.submodules[f"staging_{i}"] = buffer
-            m.d.comb += [buffer.wipe.eq(self.wipe), buffer.discard.eq(self.ended[i])]
-            staging.append(buffer)
-        m.d.comb += self.wiped.eq(Cat(buffer.wiped for buffer in staging).all())
-
-        m.submodules.release = release = Release(beat_bytes=beat_bytes, sources=links + 1)
-        for i, buffer in enumerate(staging):
-            wiring.connect(m, buffer.o, release.sources[i])
-            m.d.comb += buffer.flush.eq(release.flush[i])
-        wiring.connect(m, wiring.flipped(self.host), release.sources[links])
-        wiring.connect(m, release.rx, wiring.flipped(self.rx))
+        top.submodules.staging = staging = Staging(config=config)
+        wiring.connect(m, wiring.flipped(self.host), staging.host)
+        wiring.connect(m, staging.rx, wiring.flipped(self.rx))
         m.d.comb += [
-            release.stale.eq(self.ended),
-            self.released.eq(release.released),
-            self.source.eq(release.source),
+            staging.slot.eq(self.slot),
+            staging.ended.eq(self.ended),
+            staging.wipe.eq(self.wipe),
+            self.wiped.eq(staging.wiped),
+            self.released.eq(staging.released),
+            self.source.eq(staging.source),
         ]
 
-        # EXTERNAL messages that are marked in the log but not yet released.
-        marked = Signal(range(4))
-        mark_done = Signal()
-        mark_used = Signal()
-        m.d.comb += [
-            mark_used.eq(release.released & (release.source == links)),
-            release.offered.eq(Cat(Const(-1, links), marked != 0)),
-        ]
-        m.d.sync += marked.eq(marked + mark_done - mark_used)
-
-        # What is known of each channel.
-        message_open = Signal(links)
-        peer_known = Signal(links)
-        peer_id = [Signal(128, name=f"peer_id_{i}") for i in range(links)]
-        received = [Signal(range(config.message_bytes + 1), name=f"received_{i}") for i in range(links)]
-
-        m.submodules.turns = turns = Turns(count=links)
-        m.d.comb += turns.last.eq(self.slot)
-        for i, port in enumerate(self.records):
-            has_room = staging[i].free >= record_beats + header_beats
-            m.d.comb += turns.asking[i].eq(
-                port.header.valid
-                & self.open[i]
-                & (
-                    has_room
-                    | ((port.header.payload.type == RecordType.PREFIX) & ~port.header.payload.flags[1])
-                )
-            )
-
-        # The channel at hand.
+        # What is known of each channel in its epoch, and the channel at hand.
+        channel_layout = data.StructLayout(
+            {
+                "message_open": 1,
+                "received": range(config.message_bytes + 1),  # bytes of its payload
+                "peer_known": 1,
+                "peer_id": 128,
+            }
+        )
+        channels = Array(Signal(channel_layout, name=f"channel_{i}") for i in range(links))
+        channel = channels[self.slot]
         header = Signal(RecordHeader)
         body = beat_stream(beat_bytes).create(path=("body",))
-        known = Signal()
-        known_id = Signal(128)
-        so_far = Signal(range(config.message_bytes + 1))
-        is_open = Signal()
         cut = Signal()
-        staged = beat_stream(beat_bytes).create(path=("staged",))
-        commit = Signal()
         with m.Switch(self.slot):
             for i, port in enumerate(self.records):
                 with m.Case(i):
@@ -204,232 +167,173 @@ class Ingress(wiring.Component):
                         body.payload.eq(port.body.payload),
                         body.valid.eq(port.body.valid),
                         port.body.ready.eq(body.ready),
-                        known.eq(peer_known[i]),
-                        known_id.eq(peer_id[i]),
-                        so_far.eq(received[i]),
-                        is_open.eq(message_open[i]),
                         cut.eq(self.ended[i]),
-                        staging[i].i.payload.eq(staged.payload),
-                        staging[i].i.valid.eq(staged.valid),
-                        staged.ready.eq(staging[i].i.ready),
-                        staging[i].commit.eq(commit),
                     ]
 
-        som = header.flags[0]
-        eom = header.flags[1]
-        assert RecordFlag.SOM == 1 and RecordFlag.EOM == 2
+        # Whose record is next.  One that could not be staged does not ask: it must not hold up the others.
+        m.submodules.turns = turns = Turns(count=links)
+        m.d.comb += turns.last.eq(self.slot)
+        for i, port in enumerate(self.records):
+            asks = port.header.payload
+            only_merges = (asks.type == RecordType.PREFIX) & ~asks.flags[EOM]
+            m.d.comb += turns.asking[i].eq(port.header.valid & self.open[i] & (staging.room[i] | only_merges))
 
-        # Prefix words of 32 bytes: the descriptor, then entries.
-        word = Signal(8 * ENTRY_BYTES)
-        word_full = Signal()
-        word_beat = Signal(range(ENTRY_BYTES // beat_bytes))
-        is_descriptor = Signal()
-        is_first_entry = Signal()
-        prefix_read = Signal()
-        descriptor = PrefixHeader(word)
-        entry = Entry(word)
-        expected = Signal(PrefixHeader)
+        m.submodules.prefix = prefix = PrefixReader(beat_bytes=beat_bytes)
         m.d.comb += [
-            expected.n_sessions.eq((header.length >> 5) - 1),
-            expected.flags.eq(PrefixFlag.FULL),
-        ]
-        # Entry 0 says who speaks: always the same within an epoch, and never this node itself.
-        impostor = is_first_entry & (
-            (entry.session_id == self.session_id) | (known & (entry.session_id != known_id))
-        )
-        own_entry = Signal(Entry)
-        m.d.comb += [
-            own_entry.session_id.eq(self.session_id),
-            own_entry.provenance.mode.eq(config.mode),
-            own_entry.provenance.weight_table.eq(config.weights.number),
-            own_entry.provenance.flags.eq(ProvenanceFlag.CLEAR),
+            prefix.body.payload.eq(body.payload),
+            prefix.body.valid.eq(body.valid),
+            prefix.length.eq(header.length),
+            prefix.session_id.eq(self.session_id),
+            prefix.peer_known.eq(channel.peer_known),
+            prefix.peer_id.eq(channel.peer_id),
         ]
 
+        # Merges on their way.
         outstanding = Signal(range(8))
-        sent = Signal()
-        m.d.comb += sent.eq(self.merge.valid & self.merge.ready)
-        m.d.sync += outstanding.eq(outstanding + sent - self.merged)
-
-        fault = Signal()
-        header_beat = Signal(range(header_beats))
-        rx_header = Signal(MessageHeader)
-        m.d.comb += [rx_header.kind.eq(Kind.PEER), rx_header.peer.eq(self.slot)]
+        m.d.comb += self.merge.payload.entry.eq(prefix.entries.payload)
+        m.d.sync += outstanding.eq(outstanding + (self.merge.valid & self.merge.ready) - self.merged)
+        marking = Signal()  # the own entry is merged for the host's sake
+        own = self.merge.payload.entry
 
         state = Signal(State)
+        fault = Signal()
+        som, eom = header.flags[SOM], header.flags[EOM]
+        is_prefix = header.type == RecordType.PREFIX
+        rx_header = Signal(MessageHeader)
+        header_beat = Signal(range(MESSAGE_HEADER_BYTES // beat_bytes))
+        header_ends = header_beat == MESSAGE_HEADER_BYTES // beat_bytes - 1
+        m.d.comb += [rx_header.kind.eq(Kind.PEER), rx_header.peer.eq(self.slot)]
+
         with m.Switch(state):
             with m.Case(State.IDLE):
-                m.d.sync += [word_full.eq(0), word_beat.eq(0), is_descriptor.eq(1), prefix_read.eq(0)]
                 m.d.sync += header_beat.eq(0)
                 with m.If(self.enter & ~self.own_ready):
-                    m.d.sync += state.eq(State.ENTER)
-                with m.Elif(self.own_ready & self.host_messages.valid & (marked != 3)):
-                    m.d.sync += state.eq(State.MARK)
+                    m.d.sync += [marking.eq(0), state.eq(State.OWN)]
+                with m.Elif(self.own_ready & self.host_messages.valid & staging.permits_left):
+                    m.d.sync += [marking.eq(1), state.eq(State.OWN)]
                 with m.Elif(turns.any):
-                    m.d.sync += self.slot.eq(turns.next)
-                    m.d.sync += state.eq(State.HEADER)
+                    m.d.sync += [self.slot.eq(turns.next), state.eq(State.HEADER)]
 
-            with m.Case(State.ENTER):
-                m.d.comb += [self.merge.valid.eq(1), self.merge.payload.own.eq(1)]
-                m.d.comb += self.merge.payload.entry.eq(own_entry)
+            with m.Case(State.OWN):
+                unlogged = Mux(marking, ProvenanceFlag.UNLOGGED, 0)
+                m.d.comb += [
+                    self.merge.valid.eq(1),
+                    self.merge.payload.own.eq(1),
+                    own.session_id.eq(self.session_id),
+                    own.flops.eq(0),
+                    own.provenance.mode.eq(config.mode),
+                    own.provenance.weight_table.eq(config.weights.number),
+                    own.provenance.flags.eq(ProvenanceFlag.CLEAR | unlogged),
+                    self.host_messages.ready.eq(self.merge.ready & marking),
+                ]
                 with m.If(self.merge.ready):
-                    m.d.sync += state.eq(State.ENTERED)
+                    m.d.sync += state.eq(State.OWN_MERGED)
 
-            with m.Case(State.ENTERED):
+            with m.Case(State.OWN_MERGED):
                 with m.If(self.merged):
-                    m.d.sync += state.eq(State.IDLE)
-
-            with m.Case(State.MARK):
-                m.d.comb += [self.merge.valid.eq(1), self.merge.payload.own.eq(1)]
-                m.d.comb += self.merge.payload.entry.eq(own_entry)
-                m.d.comb += self.merge.payload.entry.provenance.flags.eq(
-                    ProvenanceFlag.CLEAR | ProvenanceFlag.UNLOGGED
-                )
-                with m.If(self.merge.ready):
-                    m.d.comb += self.host_messages.ready.eq(1)
-                    m.d.sync += state.eq(State.MARKED)
-
-            with m.Case(State.MARKED):
-                m.d.comb += self.merging.eq(links)
-                with m.If(self.merged):
-                    m.d.comb += mark_done.eq(1)
+                    m.d.comb += staging.permit.eq(marking)
                     m.d.sync += state.eq(State.IDLE)
 
             with m.Case(State.HEADER):
                 with m.Switch(self.slot):
                     for i, port in enumerate(self.records):
                         with m.Case(i):
-                            m.d.comb += port.header.ready.eq(1)
                             m.d.sync += header.eq(port.header.payload)
-                            m.d.comb += self.taken.eq(port.header.valid & self.open[i])
-                with m.If(self.taken):
-                    m.d.sync += state.eq(State.CHECK)
-                with m.Else():  # its epoch ended in this very cycle
-                    m.d.sync += state.eq(State.IDLE)
+                            m.d.comb += [
+                                port.header.ready.eq(1),
+                                # Not if its epoch ended in this very cycle.
+                                self.taken.eq(port.header.valid & self.open[i]),
+                            ]
+                m.d.sync += state.eq(Mux(self.taken, State.CHECK, State.IDLE))
 
             with m.Case(State.CHECK):
-                with m.If(header.type == RecordType.PREFIX):
-                    well_formed = (header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES) & ~header.length[
-                        :5
-                    ].any()
-                    m.d.comb += fault.eq(is_open | ~som | ~well_formed)
+                with m.If(is_prefix):
+                    is_long_enough = header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES
+                    is_whole = ~header.length[: ENTRY_BYTES.bit_length() - 1].any()
+                    m.d.comb += fault.eq(channel.message_open | ~som | ~is_long_enough | ~is_whole)
                     m.d.sync += state.eq(State.PREFIX)
                 with m.Else():
-                    whole = eom | (header.length == RECORD_MAX_LENGTH)
-                    fits = so_far + header.length <= config.message_bytes
-                    m.d.comb += fault.eq(~is_open | som | ~whole | ~fits)
-                    m.d.sync += state.eq(State.PAYLOAD)
-                    with m.If(so_far == 0):
-                        m.d.sync += state.eq(State.RX_HEADER)
+                    is_whole = eom | (header.length == RECORD_MAX_LENGTH)
+                    fits = channel.received + header.length <= config.message_bytes
+                    m.d.comb += fault.eq(~channel.message_open | som | ~is_whole | ~fits)
+                    m.d.sync += state.eq(Mux(channel.received == 0, State.RX_HEADER, State.PAYLOAD))
 
             with m.Case(State.PREFIX):
-                use = Signal()
                 m.d.comb += [
-                    self.merging.eq(self.slot),
-                    self.merge.payload.entry.eq(entry),
-                    self.merge.valid.eq(word_full & ~is_descriptor & ~impostor),
-                    fault.eq(
-                        word_full
-                        & (
-                            (is_descriptor & (descriptor.as_value() != expected.as_value()))
-                            | (~is_descriptor & impostor)
-                        )
-                    ),
-                    use.eq(word_full & (is_descriptor | sent)),
-                    body.ready.eq((~word_full | use) & ~prefix_read),
+                    prefix.enable.eq(1),
+                    body.ready.eq(prefix.body.ready),
+                    self.merge.valid.eq(prefix.entries.valid),
+                    prefix.entries.ready.eq(self.merge.ready),
+                    fault.eq(prefix.fault),
                 ]
-                with m.If(use):
-                    m.d.sync += [word_full.eq(0), is_descriptor.eq(0), is_first_entry.eq(is_descriptor)]
-                    with m.If(is_first_entry & ~is_descriptor):
-                        with m.Switch(self.slot):
-                            for i in range(links):
-                                with m.Case(i):
-                                    m.d.sync += [peer_known[i].eq(1), peer_id[i].eq(entry.session_id)]
-                with m.If(body.valid & body.ready):
+                with m.If(prefix.introduced):
                     m.d.sync += [
-                        word.eq(Cat(network(body.payload.data), word)),
-                        word_beat.eq(word_beat + 1),
-                        word_full.eq(word_beat == ENTRY_BYTES // beat_bytes - 1),
-                        prefix_read.eq(body.payload.last),
+                        channel.peer_known.eq(1),
+                        channel.peer_id.eq(prefix.entries.payload.session_id),
                     ]
-                with m.If(prefix_read & ~word_full):
+                with m.If(prefix.done):
                     m.d.sync += state.eq(State.SETTLE)
 
             with m.Case(State.SETTLE):
-                m.d.comb += self.merging.eq(self.slot)
                 with m.If(outstanding == 0):
-                    with m.Switch(self.slot):
-                        for i in range(links):
-                            with m.Case(i):
-                                m.d.sync += message_open[i].eq(~eom)
-                    m.d.sync += state.eq(State.IDLE)
-                    with m.If(eom):
-                        m.d.sync += state.eq(State.RX_HEADER)
+                    m.d.sync += [
+                        channel.message_open.eq(~eom),
+                        state.eq(Mux(eom, State.RX_HEADER, State.IDLE)),
+                    ]
 
             with m.Case(State.RX_HEADER):
-                # The header stands in the staging buffer before its payload, so that release is a plain copy.
-                empty = header.type == RecordType.PREFIX
-                last = header_beat == header_beats - 1
+                # The header is staged like any other beat, so that release is a plain copy.
                 m.d.comb += [
-                    staged.valid.eq(1),
-                    staged.payload.data.eq(
-                        network(rx_header.as_value()).word_select(header_beat, 8 * beat_bytes)
+                    staging.write.valid.eq(1),
+                    staging.write.payload.data.eq(
+                        network(rx_header).word_select(header_beat, 8 * beat_bytes)
                     ),
-                    staged.payload.keep.eq(-1),
-                    staged.payload.first.eq(header_beat == 0),
-                    staged.payload.last.eq(empty & last),
-                    commit.eq(staged.ready & empty & last),
+                    staging.write.payload.keep.eq(-1),
+                    staging.write.payload.first.eq(header_beat == 0),
+                    staging.write.payload.last.eq(is_prefix & header_ends),
                 ]
-                with m.If(staged.ready):
+                with m.If(staging.write.ready):
                     m.d.sync += header_beat.eq(header_beat + 1)
-                    with m.If(last):
-                        m.d.sync += state.eq(State.PAYLOAD)
-                        with m.If(empty):
-                            m.d.sync += state.eq(State.IDLE)
+                    with m.If(header_ends):
+                        m.d.comb += staging.commit.eq(is_prefix)  # the payload is empty
+                        m.d.sync += state.eq(Mux(is_prefix, State.IDLE, State.PAYLOAD))
 
             with m.Case(State.PAYLOAD):
-                final = body.payload.last
                 m.d.comb += [
-                    staged.valid.eq(body.valid),
-                    staged.payload.data.eq(body.payload.data),
-                    staged.payload.keep.eq(body.payload.keep),
-                    staged.payload.last.eq(final & eom),
-                    body.ready.eq(staged.ready),
-                    commit.eq(body.valid & staged.ready & final & eom),
+                    staging.write.valid.eq(body.valid),
+                    staging.write.payload.data.eq(body.payload.data),
+                    staging.write.payload.keep.eq(body.payload.keep),
+                    staging.write.payload.last.eq(body.payload.last & eom),
+                    body.ready.eq(staging.write.ready),
                 ]
-                with m.If(body.valid & staged.ready & final):
-                    with m.Switch(self.slot):
-                        for i in range(links):
-                            with m.Case(i):
-                                m.d.sync += received[i].eq(received[i] + header.length)
-                                with m.If(eom):
-                                    m.d.sync += [received[i].eq(0), message_open[i].eq(0)]
-                    m.d.sync += state.eq(State.IDLE)
+                with m.If(body.valid & body.ready & body.payload.last):
+                    m.d.comb += staging.commit.eq(eom)
+                    m.d.sync += [
+                        channel.received.eq(Mux(eom, 0, channel.received + header.length)),
+                        channel.message_open.eq(~eom),
+                        state.eq(State.IDLE),
+                    ]
 
             with m.Case(State.DRAIN):
                 # Entries that the log has already taken stay merged; they were verified.
-                m.d.comb += self.merging.eq(self.slot)
                 with m.If(outstanding == 0):
                     m.d.sync += state.eq(State.IDLE)
 
-        reading = Signal()  # a record is at hand
-        entering = (state == State.ENTER) | (state == State.ENTERED)
-        marking = (state == State.MARK) | (state == State.MARKED)
+        own_at_hand = (state == State.OWN) | (state == State.OWN_MERGED)
+        record_at_hand = (state != State.IDLE) & ~own_at_hand
         m.d.comb += [
-            reading.eq(~((state == State.IDLE) | entering | marking)),
-            self.entry_merged.eq(self.merged & ~entering),
+            self.entry_merged.eq(self.merged & ~(own_at_hand & ~marking)),
+            self.merging.eq(Mux(own_at_hand, links, self.slot)),
         ]
-        with m.If(reading & (state != State.DRAIN)):
-            refused = self.merged & (self.answer != Answer.OK)
+        with m.If(record_at_hand & (state != State.DRAIN)):
             with m.If(cut):
                 m.d.sync += state.eq(State.DRAIN)
-            with m.Elif(fault | refused):
+            with m.Elif(fault | (self.merged & (self.answer != Answer.OK))):
                 m.d.comb += self.close.eq(1 << self.slot)
                 m.d.sync += state.eq(State.DRAIN)
 
         for i in range(links):
             with m.If(self.ended[i]):
-                m.d.sync += [message_open[i].eq(0), peer_known[i].eq(0), received[i].eq(0)]
-            m.d.comb += self.clean[i].eq(release.clean[i] & ~(reading & (self.slot == i)))
-
-        top.submodules.control = ResetInserter(self.wipe)(m)
+                m.d.sync += channels[i].eq(0)
+            m.d.comb += self.clean[i].eq(staging.clean[i] & ~(record_at_hand & (self.slot == i)))
         return top

@@ -24,9 +24,9 @@ from interlock_hdl.trace import TraceSignature
 class Interlock(wiring.Component):
     """Sits between an accelerator and everything else; counts, and makes the count causal.
 
-    Nothing reaches the accelerator but through ``rx``, nothing leaves it but through ``tx``; every message that leaves
-    carries a log that covers everything that can have influenced it, and every log that arrives is merged before its
-    data is released.  Doubt closes the gates.
+    Nothing reaches the accelerator but through ``rx``, nothing leaves it but through ``tx``; every
+    message that leaves carries a log that covers everything that can have influenced it, and every log
+    that arrives is merged before its data is released.  Doubt closes the gates.
 
     Parameters
     ----------

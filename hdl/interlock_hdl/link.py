@@ -10,9 +10,9 @@ from interlock_hdl.ports import LinkLevels
 class LinkEpoch(wiring.Component):
     """Raises and lowers one link's ``up``, echoes the peer's as ``heard``, and says when an epoch is open.
 
-    An epoch is open while both ends are up and the peer is known to have heard it.  It ends for any reason at once,
-    and takes ``up`` down with it; ``up`` rises again only when the peer has heard the fall (so every beat of the old
-    epoch has passed) and nothing of the old epoch is left in this node.
+    An epoch is open while both ends are up and the peer is known to have heard it.  It ends for any
+    reason at once, and takes ``up`` down with it; ``up`` rises again only when the peer has heard the
+    fall (so every beat of the old epoch has passed) and nothing of the old epoch is left in this node.
 
     **Latency**: one cycle from a level, ``close`` or ``session_open`` to ``open``.
 

@@ -1,4 +1,4 @@
-"""Releases whole messages to the accelerator, channels in turn (docs/specification.md, *Schedule*: release)."""
+"""Releases whole messages to the accelerator, channels in turn."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
@@ -9,10 +9,11 @@ from interlock_hdl.turns import Turns
 
 
 class Release(wiring.Component):
-    """Joins sources of whole messages into the accelerator's only data input, one message at a time, round robin.
+    """Joins sources of whole messages into the accelerator's only data input, in turn.
 
-    A source offers a beat only when the whole message behind it may be released.  A message is *granted*, from then
-    on it is always completed; a source whose epoch ended in the meantime is emptied as soon as it is not granted.
+    A source offers a beat only when the whole message behind it may be released.  A message is *granted*,
+    from then on it is always completed; a source whose epoch ended in the meantime is emptied as soon as
+    it is not granted.
 
     **Latency**: one cycle from an offered first beat to ``rx``, when no other source is granted.
     **Throughput**: one beat a cycle; one idle cycle between messages.

@@ -35,11 +35,12 @@ class Alarm(enum.IntEnum):
 class Session(wiring.Component):
     """Leads a session from cleared memory to open gates, and closes every gate on any alarm.
 
-    There is no way from an alarm to open gates but through CLEAR, in which the accelerator's memory and every buffer
-    are wiped; nothing lowers a count but CLEAR.  The state and the drawn half of the id are held twice, so that a
-    flipped register cannot open a gate or change who the node is: it closes.
+    There is no way from an alarm to open gates but through CLEAR, in which the accelerator's memory and
+    every buffer are wiped; nothing lowers a count but CLEAR.  The state and the drawn half of the id are
+    held twice, so that a flipped register cannot open a gate or change who the node is: it closes.
 
-    **Latency**: one cycle from an alarm's cause to closed gates; a flip of the state closes them in the same cycle.
+    **Latency**: one cycle from an alarm's cause to closed gates; a flip of the state closes them in the
+    same cycle.
 
     Members
     -------

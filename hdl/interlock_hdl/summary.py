@@ -101,7 +101,9 @@ class Tally(wiring.Component):
 
 
 class Summary(wiring.Component):
-    """Fills the template: the beats of the CBOR map, by number.  Combinational; the caller registers.
+    """Gathers what an export's summary says, and gives the beats of its CBOR map by number.
+
+    **Latency**: ``data`` follows ``index`` in the same cycle; the caller registers it.
 
     Parameters
     ----------
@@ -116,10 +118,14 @@ class Summary(wiring.Component):
 
     Members
     -------
-    fields : In(SummaryFields)
-    index : In
-        Which beat.
-    data : Out(8 * beat_bytes)
+    begin : In(1)
+        An export begins: its number and ``ticks`` are fixed, the tallies start from nothing.
+    ticks : In(64)
+    session_id, payload_length, n_sessions, bins : In
+        Of this export, from ``begin`` until its last beat was put.
+    add, entry : In(1), In(Entry)
+        See :class:`Tally`.
+    index, data : In, Out(8 * beat_bytes)
     """
 
     def __init__(self, *, beat_bytes: int) -> None:
@@ -128,12 +134,45 @@ class Summary(wiring.Component):
         self.beats = -(-self.length // beat_bytes)
         self.last_keep = (1 << ((self.length - 1) % beat_bytes + 1)) - 1
         super().__init__(
-            {"fields": In(SummaryFields), "index": In(range(self.beats)), "data": Out(8 * beat_bytes)}
+            {
+                "begin": In(1),
+                "ticks": In(64),
+                "session_id": In(128),
+                "payload_length": In(64),
+                "n_sessions": In(32),
+                "bins": In(96).array(len(Bin)),
+                "add": In(1),
+                "entry": In(Entry),
+                "index": In(range(self.beats)),
+                "data": Out(8 * beat_bytes),
+            }
         )
 
     def elaborate(self, platform):
         m = Module()
-        octets = [Const(o, 8) if isinstance(o, int) else o for o in _template(self.fields)]
+        m.submodules.tally = tally = Tally()
+        m.d.comb += [tally.clear.eq(self.begin), tally.add.eq(self.add), tally.entry.eq(self.entry)]
+
+        counter = Signal(64)
+        number = Signal(64)
+        ticks = Signal(64)
+        with m.If(self.begin):
+            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(self.ticks)]
+
+        fields = Signal(SummaryFields)
+        m.d.comb += [
+            fields.session_id.eq(self.session_id),
+            fields.export_counter.eq(number),
+            fields.payload_length.eq(self.payload_length),
+            fields.total.eq(tally.total),
+            fields.n_sessions.eq(self.n_sessions),
+            fields.modes.eq(tally.modes),
+            fields.weight_tables.eq(Cat(tally.mixed, Const(0, 7), tally.own_weight_table)),
+            fields.flags.eq(tally.flags),
+            fields.bins.eq(Cat(reversed(self.bins))),
+            fields.ticks.eq(ticks),
+        ]
+        octets = [Const(o, 8) if isinstance(o, int) else o for o in _template(fields)]
         beats = [Cat(octets[i : i + self.beat_bytes]) for i in range(0, len(octets), self.beat_bytes)]
         m.d.comb += self.data.eq(Array(beats)[self.index])
         return m

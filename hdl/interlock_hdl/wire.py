@@ -1,7 +1,7 @@
 """Network order: how integers inside the gateware become bytes on a wire (D4).
 
-On every wire the first byte of a field is its most significant one, and a beat's byte 0 is its bits 7:0.  Inside
-the gateware a header is one big-endian integer, so that its first field is the most significant.
+On every wire the first byte of a field is its most significant one, and a beat's byte 0 is its bits 7:0.
+Inside the gateware a header is one big-endian integer, so that its first field is the most significant.
 """
 
 from amaranth.hdl import Cat, Value, ValueLike
@@ -17,5 +17,5 @@ def network(value: ValueLike) -> Value:
 
 
 def wire_layout(**fields: data.Layout | int) -> data.StructLayout:
-    """A struct whose fields are named in the order in which they travel: the first is the most significant."""
+    """A struct whose fields are named as they travel: the first is the most significant."""
     return data.StructLayout(dict(reversed(fields.items())))
