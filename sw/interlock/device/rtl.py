@@ -204,7 +204,7 @@ def _recipe(interface: Interface, *, waves: bool) -> verilate.Recipe:
         output=_LIBRARY,
         runtime=("verilated", "verilated_threads", *(["verilated_vcd_c"] if waves else [])),
         verilator=("--trace-vcd",) if waves else (),
-        compiler=("-O2", "-DVL_TIME_CONTEXT", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
+        compiler=("-O1", "-DVL_TIME_CONTEXT", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
         linker=("-shared",),
         sources=(*sources, ("harness.cpp", harness(interface, waves=waves))),
     )

