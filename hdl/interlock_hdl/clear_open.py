@@ -82,7 +82,11 @@ class ClearOpen(wiring.Component):
         m.submodules.parser = parser = RecordParser(beat_bytes=beat_bytes)
         m.submodules.crc = crc = Crc32(beat_bytes=beat_bytes)
         m.submodules.queue = queue = RegisterQueue(shape=RecordHeader, depth=2)
-        wiring.connect(m, queue.o, wiring.flipped(self.header))
+        m.d.comb += [
+            self.header.payload.eq(queue.o.payload),
+            self.header.valid.eq(queue.o.valid & ~self.wipe),
+            queue.o.ready.eq(self.header.ready),
+        ]
 
         moving = Signal()  # all stages move
         m.d.comb += self.i.ready.eq(moving & ~self.wipe)

@@ -123,8 +123,13 @@ class Intake(wiring.Component):
         queue = RegisterQueue(shape=MessageInfo(self.message_bytes), depth=max(2, self.capacity))
         m.submodules.queue = ResetInserter(self.wipe)(queue)
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
-        wiring.connect(m, queue.o, wiring.flipped(self.messages))
-        m.d.comb += [buffer.wipe.eq(self.wipe), self.wiped.eq(buffer.wiped)]
+        m.d.comb += [
+            self.messages.payload.eq(queue.o.payload),
+            self.messages.valid.eq(queue.o.valid & ~self.wipe),
+            queue.o.ready.eq(self.messages.ready),
+            buffer.wipe.eq(self.wipe),
+            self.wiped.eq(buffer.wiped),
+        ]
 
         # Where in the message the next beat is.
         since_wipe = Signal(init=1)  # no beat was taken yet
