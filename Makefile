@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(firstword $(shell sha256sum pyproject.toml))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test formal demo clean
+.PHONY: help install lint test formal mutants demo bench docs clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -26,8 +26,17 @@ test: lint ## lint, and every test and proof
 formal: $(INSTALLED) ## the proofs alone
 	$(BIN)/pytest -n 2 testbench/formal
 
+mutants: $(INSTALLED) ## breaks the gateware in many ways, each of which a test must notice
+	cd testbench && ../$(BIN)/python -m mutants
+
 demo: $(INSTALLED) ## a cluster trains a classifier, and its count is checked
 	$(BIN)/interlock demo
+
+bench: $(INSTALLED) ## measures
+	$(BIN)/interlock bench
+
+docs: $(INSTALLED) ## README.md and docs/ as web pages
+	$(BIN)/interlock docs
 
 clean: ## away with everything generated but build/venv
 	find build -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} +

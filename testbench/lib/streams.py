@@ -131,17 +131,24 @@ class StreamSource:
 class StreamSink:
     """Takes payloads from an output stream; fails the test when one changes or goes away before it is taken.
 
-    Parameters as of :class:`StreamSource`; pauses hold ``ready`` low.
+    Parameters as of :class:`StreamSource`; pauses hold ``ready`` low.  ``unless`` as of :func:`watch`.
     """
 
     def __init__(
-        self, dut: Any, name: str, shape: ShapeLike, *, pattern: str = "none", random: Random
+        self,
+        dut: Any,
+        name: str,
+        shape: ShapeLike,
+        *,
+        pattern: str = "none",
+        random: Random,
+        unless: Callable[[], bool] = lambda: False,
     ) -> None:
         self._port = _Port(dut, name, shape)
         self._pauses = pauses(pattern, random)
         self._received: deque[Any] = deque()
         self._arrived = Event()
-        watch(dut, name)
+        watch(dut, name, unless=unless)
         cocotb.start_soon(self._run())
 
     @property
@@ -175,11 +182,9 @@ class StreamSink:
 class BeatSource(StreamSource):
     """A :class:`StreamSource` of beats, which takes whole messages."""
 
-    def __init__(
-        self, dut: Any, name: str, beat_bytes: int, *, pattern: str = "none", random: Random
-    ) -> None:
+    def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), pattern=pattern, random=random)
+        super().__init__(dut, name, Beat(beat_bytes), **options)
 
     def send_message(self, message: bytes) -> None:
         """Queues the beats of one message or record."""
@@ -193,11 +198,9 @@ class BeatSource(StreamSource):
 class BeatSink(StreamSink):
     """A :class:`StreamSink` of beats, which gives whole messages, and fails on ill-formed ones."""
 
-    def __init__(
-        self, dut: Any, name: str, beat_bytes: int, *, pattern: str = "none", random: Random
-    ) -> None:
+    def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), pattern=pattern, random=random)
+        super().__init__(dut, name, Beat(beat_bytes), **options)
 
     async def receive_beat(self) -> BeatValue:
         """The next beat."""
