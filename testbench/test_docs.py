@@ -1,4 +1,4 @@
-"""The documentation speaks of what is there: links lead somewhere, and every room of the gateware is on the map."""
+"""The documentation speaks of what is there: links lead somewhere, every room is on the map."""
 
 import re
 import subprocess
@@ -36,9 +36,7 @@ def test_pages_link_to_each_other():
     first = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
     for page in PAGES:
         rendered = (first.parent / page.relative_to(ROOT)).with_suffix(".html")
-        targets = [
-            rendered.parent / href.partition("#")[0]
-            for href in re.findall(r'href="([^":]+)"', rendered.read_text())
-        ]
+        hrefs = re.findall(r'href="([^":]+)"', rendered.read_text())
+        targets = [rendered.parent / href.partition("#")[0] for href in hrefs]
         assert len(targets) >= len(PAGES)
         assert not [target for target in targets if target.suffix == ".html" and not target.exists()]
