@@ -1,13 +1,12 @@
 """The reference accelerator's gateware against its golden model: same messages in, same everything out."""
 
-from interlock.device.addresses import Address
 from interlock.device.assembler import Program
-from interlock.device.loader import load_messages, start_message
 from interlock.device.rtl import Rtl
 from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.wires import OpRun, Segment
 
 from lib.accelerator_bench import AcceleratorBench
+from lib.accelerator_programs import reader
 
 SILENCE = 3000
 """Cycles in which nothing more may come."""
@@ -107,34 +106,51 @@ class Lockstep:
         assert rtl.get("fault") == 0
         return received
 
+    def follow(self, cycles: int) -> int:
+        """Runs the gateware, then the model until it has done as much, and compares as far as both went.
+
+        For programs that may never wait; after it only :meth:`clear` makes sense.  Returns how many events
+        there were.
+        """
+        golden, rtl = self.golden, self.rtl
+        rtl.run(cycles)
+        sent = b"".join(segment.data for segment in rtl.pop("tx"))
+        operations = [rtl.pop_operations(port) for port in range(2)]
+        counts = [total(runs) for runs in operations]
+
+        def behind() -> bool:
+            few = any(position < count for position, count in zip(golden.positions, counts, strict=True))
+            return few or sum(len(message.data) for message in golden.sent) < len(sent)
+
+        while behind():
+            assert golden.advance(), "the gateware did more than the model"
+        assert b"".join(message.data for message in golden.sent)[: len(sent)] == sent
+        for port in range(2):
+            runs = [run for run in golden.events if run.port == port]
+            expected = joined([OpRun(run.op_class, run.count, run.repeat) for run in runs])
+            found = joined(operations[port])
+            assert found[:-1] == expected[: len(found) - 1] if found else True
+            if found:
+                at_most = expected[len(found) - 1]
+                assert found[-1].repeat <= at_most.repeat
+                assert (found[-1].op_class, found[-1].count) == (at_most.op_class, at_most.count)
+        positions = [message.events_before[0] | message.events_before[1] << 32 for message in golden.sent]
+        began, ended = rtl.pop_words("began"), rtl.pop_words("ended")
+        assert began == positions[: len(began)]
+        assert ended == positions[: len(ended)]
+        assert rtl.get("fault") == 0
+        return sum(counts)
+
     def run(self, program: Program) -> list[bytes]:
         """Loads a program, starts it, and settles."""
         self.send(*program.messages())
         return self.settle()
 
-    def write(self, address: int | Address, data: bytes) -> None:
-        """Has the loader write ``data``."""
-        base = address.base if isinstance(address, Address) else address
-        self.send(*load_messages(base, data, array_size=self.parameters.array_size))
-
     def read_all(self) -> bytes:
-        """All of scratch memory, but for a program at its end that exports it."""
-        size, word_bytes = self.parameters.scratch_words, 4 * self.parameters.array_size
-        reader = Program(origin=0, array_size=self.parameters.array_size, scratch_words=size)
-        piece = 32768 // word_bytes
-        for address in range(0, size, piece):
-            reader.export(a=address, length=min(piece, size - address) * word_bytes)
-        reader.halt()
-        origin = size - (reader.end - reader.origin)
-        reader.origin = origin
-        memory = b"".join(message[16:] for message in self.run(reader))
-        assert memory == self.golden.scratch.read(0, size * word_bytes)
-        return memory[: origin * word_bytes]
-
-
-def start(lockstep: Lockstep, address: int) -> None:
-    """Starts what is at ``address``."""
-    lockstep.send(start_message(address, array_size=lockstep.parameters.array_size))
+        """All of scratch memory, the program that reads it included."""
+        memory = b"".join(message[16:] for message in self.run(reader(self.parameters)))
+        assert memory == self.golden.scratch.read(0, len(memory))
+        return memory
 
 
 def messages_of(segments: list[Segment]) -> list[bytes]:

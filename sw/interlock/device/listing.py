@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from interlock.device.addresses import Region
-from interlock.model.command import COMMAND_BYTES, EXTERNAL, LEVELS, Command, Opcode, Operand, Option
+from interlock.model.command import COMMAND_BYTES, EXTERNAL, LEVELS, Command, Opcode, Operand
 from interlock.model.messages import Kind
 
 _LOOP_NAMES = "ijkl"
@@ -73,7 +73,7 @@ _OPERANDS = {
     Opcode.MASK: "yab",
 }
 _OPTIONS = {
-    Opcode.CONVERT: Option.TRANSPOSE.name.lower(),
+    Opcode.CONVERT: "transpose",
     **dict.fromkeys((Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.MASK), "broadcast"),
 }
 

@@ -6,6 +6,7 @@ may run as late as it likes.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.model.command import (
@@ -68,10 +69,10 @@ class SentMessage:
 
 
 class GoldenAccelerator:
-    """Runs one command, or loads one message, for each :meth:`advance`.
+    """Runs a command, or a part of one, or loads a message, for each :meth:`advance`.
 
-    A command runs at once, however long it takes in hardware: while its events are being raised nothing else
-    can happen, and no message leaves.
+    Each runs at once, however long it takes in hardware: while the events of a command are being raised
+    nothing else can happen, and no message leaves.
 
     Attributes
     ----------
@@ -98,6 +99,7 @@ class GoldenAccelerator:
         self.scratch = Scratch(size=self.parameters.scratch_words, lanes=self.parameters.array_size)
         self._pc = 0
         self._counters = [0] * LEVELS
+        self._work: Iterator[EventRun] | None = None
         self._queues: list[deque[bytes]] = [deque() for _ in range(self.parameters.links + 1)]
 
     def receive(self, message: bytes) -> None:
@@ -120,25 +122,38 @@ class GoldenAccelerator:
             self._queues[header["peer"]].append(payload)
 
     def advance(self) -> bool:
-        """Executes the next command; ``False`` where that has to wait for a message."""
-        if not self.running:
-            return self._load()
+        """Executes the next command, or a part of a long one; ``False`` if it has to wait for a message."""
+        if self._work is None:
+            return self._execute() if self.running else self._load()
+        run = next(self._work, None)
+        if run is None:
+            self._work = None
+        else:
+            self._raise(run)
+        return True
+
+    def _execute(self) -> bool:
         command = Command.decode(self.scratch.read(self._pc, COMMAND_BYTES))
         following = self._pc + COMMAND_BYTES // self.scratch.word_bytes
         match command.opcode:
             case Opcode.NEXT:
                 following = command.target if self._repeats(command) else following
             case Opcode.MATMUL:
-                self._matmul(command)
+                lanes = self.parameters.array_size**2
+                work = self.scratch.matmul(command, *self._addresses(command))
+                self._work = (EventRun(MATRIX_PORT, MULTIPLY_ADD_16, lanes, steps) for steps in work)
             case Opcode.CONVERT:
-                self.scratch.convert(command, *self._addresses(command))
+                work = self.scratch.convert(command, *self._addresses(command))
+                self._work = (EventRun(VECTOR_PORT, 0, 0, nothing) for nothing in work)
             case Opcode.SEND:
                 self._send(command)
             case Opcode.RECEIVE if command.peer == EXTERNAL or command.peer < self.parameters.links:
                 if not self._receive(command):
                     return False
             case opcode if Opcode.COPY <= opcode <= Opcode.MASK:
-                self._elementwise(command)
+                lanes = self.parameters.array_size
+                work = self.scratch.elementwise(command, *self._addresses(command))
+                self._work = (EventRun(VECTOR_PORT, ELEMENT_FP32, lanes, words) for words in work)
             case _:
                 self.running = False
         self._pc = following % self.scratch.size
@@ -166,16 +181,6 @@ class GoldenAccelerator:
         self._counters[level] = counter if again else 0
         return again
 
-    def _matmul(self, command: Command) -> None:
-        self.scratch.matmul(command, *self._addresses(command))
-        steps = command.rows * command.columns * 2 * command.length
-        self._raise(MATRIX_PORT, MULTIPLY_ADD_16, self.parameters.array_size**2, steps)
-
-    def _elementwise(self, command: Command) -> None:
-        self.scratch.elementwise(command, *self._addresses(command))
-        if command.opcode != Opcode.COPY:
-            self._raise(VECTOR_PORT, ELEMENT_FP32, self.parameters.array_size, command.length)
-
     def _send(self, command: Command) -> None:
         header = HEADER.pack(kind=command.kind, flags=command.flags, peer=command.peer)
         payload = self.scratch.read(self._address(command.a), command.length)
@@ -196,9 +201,9 @@ class GoldenAccelerator:
     def _addresses(self, command: Command) -> tuple[int, int, int]:
         return self._address(command.y), self._address(command.a), self._address(command.b)
 
-    def _raise(self, port: int, op_class: int, count: int, repeat: int) -> None:
-        if repeat:
-            self.events.append(EventRun(port, op_class, count, repeat))
+    def _raise(self, run: EventRun) -> None:
+        if run.repeat:
+            self.events.append(run)
             before = list(self.positions)
-            before[port] += repeat
+            before[run.port] += run.repeat
             self.positions = (before[0], before[1])

@@ -5,6 +5,8 @@ works in small pieces, each read whole before it is written, and written before 
 overlapping operands have a meaning, too; here pieces are taken together wherever nothing overlaps.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,13 +15,16 @@ from interlock.model.command import Command, Opcode, Option
 
 Addresses = npt.NDArray[np.intp]
 
+PART = 1 << 16
+"""Words of all tiles together that a command may treat at once."""
 UNARY = (Opcode.COPY, Opcode.SCALE, Opcode.RELU)
 
 
 class Scratch:
     """``size`` words of ``lanes`` fp32 lanes, all zero at first.
 
-    The methods named after commands take the command and its operands' addresses.
+    The methods named after commands take the command and the addresses of its operands, and work while they
+    are iterated over, for a command can be far longer than anybody wants to wait.
     """
 
     def __init__(self, *, size: int, lanes: int) -> None:
@@ -46,38 +51,51 @@ class Scratch:
             part = values[start : start + self.size]
             self.words[self._range(address + start, len(part))] = part
 
-    def matmul(self, command: Command, y: int, a: int, b: int) -> None:
-        """Tile (i, j) of y = panel i of a times panel j of b.  A piece is a tile."""
-        rows, columns, length, n = command.rows, command.columns, command.length, self.lanes
-        if not rows * columns * length:
-            return
-        left = self._range(a, rows * length).reshape(rows, length)
-        right = self._range(b, columns * length).reshape(columns, length)
-        tiles = self._tiles(y, command)
-        if self._overlap(tiles, left) or self._overlap(tiles, right):
-            for i in range(rows):
-                for j in range(columns):
-                    self.words[tiles[i, j]] = floats.matmul(self._steps(left[i]), self._steps(right[j]))
-        else:
-            result = floats.matmul(self._steps(left), self._steps(right))
-            self.words[tiles] = result.reshape(rows, n, columns, n).transpose(0, 2, 1, 3)
+    def matmul(self, command: Command, y: int, a: int, b: int) -> Iterator[int]:
+        """Tile (i, j) of y = panel i of a times panel j of b.  A piece is a tile.
 
-    def convert(self, command: Command, y: int, a: int, _b: int) -> None:
-        """Tiles of a, fp32, to steps at y, bf16, one after the other.  A piece is a tile."""
+        Yields the number of steps after each part.
+        """
+        length, n = command.length, self.lanes
+        for rows, columns in _parts(command, length):
+            left = self._panels(a, rows, length)
+            right = self._panels(b, columns, length)
+            tiles = self._tiles(y, command, rows, columns)
+            if self._overlap(tiles, left) or self._overlap(tiles, right):
+                for i, left_panel in enumerate(left):
+                    for j, right_panel in enumerate(right):
+                        product = floats.matmul(self._steps(left_panel), self._steps(right_panel))
+                        self.words[tiles[i, j]] = product
+            else:
+                product = floats.matmul(self._steps(left), self._steps(right))
+                self.words[tiles] = product.reshape(len(left), n, len(right), n).transpose(0, 2, 1, 3)
+            yield len(left) * len(right) * 2 * length
+
+    def convert(self, command: Command, y: int, a: int, _b: int) -> Iterator[int]:
+        """Tiles of a, fp32, to steps at y, bf16, one after the other.  A piece is a tile.
+
+        Yields 0 after each part, for this is no operation.
+        """
         half = self.lanes // 2
-        source = self._tiles(a, command).reshape(-1, self.lanes)
-        target = self._range(y, len(source) * half).reshape(-1, half)
-        apart = target.size <= self.size and not self._overlap(target, source)
-        together = max(len(source), 1) if apart else 1
-        for start in range(0, len(source), together):
-            tiles = floats.to_bf16(self.words[source[start : start + together]])
-            if command.option & Option.TRANSPOSE:
-                tiles = tiles.transpose(0, 2, 1)
-            steps = np.ascontiguousarray(tiles.astype(">u2"))
-            self.words[target[start : start + together]] = steps.view(">u4").reshape(-1, half, self.lanes)
+        for rows, columns in _parts(command, self.lanes):
+            source = self._tiles(a, command, rows, columns).reshape(-1, self.lanes)
+            target = self._range(y, len(source) * half).reshape(-1, half)
+            y += len(source) * half
+            apart = target.size <= self.size and not self._overlap(target, source)
+            together = len(source) if apart else 1
+            for start in range(0, len(source), together):
+                tiles = floats.to_bf16(self.words[source[start : start + together]])
+                if command.option & Option.TRANSPOSE:
+                    tiles = tiles.transpose(0, 2, 1)
+                steps = np.ascontiguousarray(tiles.astype(">u2")).view(">u4")
+                self.words[target[start : start + together]] = steps.reshape(-1, half, self.lanes)
+            yield 0
 
-    def elementwise(self, command: Command, y: int, a: int, b: int) -> None:
-        """y = f(a, b), COPY … MASK.  A piece is a word."""
+    def elementwise(self, command: Command, y: int, a: int, b: int) -> Iterator[int]:
+        """y = f(a, b), COPY … MASK.  A piece is a word.
+
+        Yields the number of words that were operated on: none by COPY.
+        """
         length = command.length
         if command.opcode in UNARY:
             b = a
@@ -91,15 +109,21 @@ class Scratch:
             left = self.words[self._range(a + start, words)]
             right = self.words[self._range(b, 1) if broadcast else self._range(b + start, words)]
             self.words[self._range(y + start, words)] = _apply(command, left, right)
+        yield 0 if command.opcode == Opcode.COPY else length
 
     def _range(self, address: int, words: int) -> Addresses:
         return np.arange(address, address + words) % self.size
 
-    def _tiles(self, address: int, command: Command) -> Addresses:
-        """Addresses of the words of tiles, which may lie anywhere: shape (rows, columns, lanes)."""
-        down = np.arange(command.rows)[:, None, None] * command.row_stride
-        across = np.arange(command.columns)[None, :, None] * command.column_stride
-        return (address + down + across + np.arange(self.lanes)) % self.size
+    def _panels(self, address: int, which: range, length: int) -> Addresses:
+        """Addresses of the words of some panels: shape (panels, length)."""
+        return self._range(address + which.start * length, len(which) * length).reshape(-1, length)
+
+    def _tiles(self, address: int, command: Command, rows: range, columns: range) -> Addresses:
+        """Addresses of the words of some tiles: shape (rows, columns, lanes)."""
+        down = np.array(rows)[:, None, None] * command.row_stride
+        across = np.array(columns)[None, :, None] * command.column_stride
+        words: Addresses = (address + down + across + np.arange(self.lanes)) % self.size
+        return words
 
     def _overlap(self, some: Addresses, others: Addresses) -> bool:
         marked = np.zeros(self.size, bool)
@@ -112,6 +136,18 @@ class Scratch:
         halves = self.words[panels].astype(">u4").view(">u2").astype(np.uint16)
         steps = halves.reshape(len(panels), -1, self.lanes).transpose(1, 0, 2)
         return steps.reshape(len(steps), -1)
+
+
+def _parts(command: Command, words: int) -> Iterator[tuple[range, range]]:
+    """Rows and columns of tiles of ``words`` words, cut into parts that a computer's memory can hold."""
+    if not words * command.columns:
+        return
+    most = max(PART // words, 1)
+    height, width = max(most // command.columns, 1), min(most, command.columns)
+    for row in range(0, command.rows, height):
+        for column in range(0, command.columns, width):
+            rows = range(row, min(row + height, command.rows))
+            yield rows, range(column, min(column + width, command.columns))
 
 
 def _apply(command: Command, a: floats.Bits32, b: floats.Bits32) -> floats.Bits32:
