@@ -124,6 +124,7 @@ def _links(outcome: Outcome) -> tuple[LinkReport, ...]:
     return tuple(
         LinkReport(
             source=f"node {number}",
+            slot=slot,
             target=f"node {_other_end(number, slot, outcome.task.nodes)}",
             messages=meter.messages,
             prefix_bytes=meter.prefix_bytes,

@@ -51,9 +51,10 @@ class NodeReport:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkReport:
-    """One direction of a link: what its bytes were spent on."""
+    """One direction of a link, from a slot of its source: what its bytes were spent on."""
 
     source: str
+    slot: int
     target: str
     messages: int
     prefix_bytes: int
