@@ -224,7 +224,7 @@ LOST = {
     "end": "the end of the epoch",
     "close": "closing",
     "tx_accept": "taking a message of the accelerator",
-    "tx_refuse": "taking a message of the accelerator",
+    "tx_refuse": "a message",
     "host_accept": "taking a message of the host",
     "host_refuse": "taking a message of the host",
     "scan": "sending a message",

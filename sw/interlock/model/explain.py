@@ -39,13 +39,13 @@ def explain_message(data: bytes) -> list[Field]:
     """The fields of a message, of which ``data`` is all or the beginning."""
     fields = list(messages.HEADER.fields.values())
     start = messages.HEADER.size
-    match data[:1]:
-        case bytes((Kind.LOG,)):
-            fields += _entries(start, max(len(data), start + 1))
-        case bytes((Kind.SUMMARY,)):
-            fields += _summary(start)
-        case _:
-            fields.append(Field(start, max(len(data) - start, 1), "payload"))
+    kind = data[0] if data else None
+    if kind == Kind.LOG:
+        fields += _entries(start, max(len(data), start + 1))
+    elif kind == Kind.SUMMARY:
+        fields += _summary(start)
+    else:
+        fields.append(Field(start, max(len(data) - start, 1), "payload"))
     return fields
 
 

@@ -40,10 +40,14 @@ class PlainScheduler:
 
 
 class SeededScheduler:
-    """Any choice, at random, and the same ones again for the same seed."""
+    """Any choice, at random, and the same ones again for the same seed.
+
+    Each seed is slow at some kinds of event, so that queues fill up, now here, now there.
+    """
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
+        self._hastes: dict[str, float] = {}
 
     def choose(self, node: GoldenNode, cycle: int) -> Choice | None:
         if self._random.random() < 0.5:
@@ -53,6 +57,8 @@ class SeededScheduler:
             node.compute()
             return None
         name, arguments = self._random.choice(options)
+        if self._random.random() > self._haste(name):
+            return None
         if name == "sample":
             return name, self._positions(node, arguments)
         if name == "roll":
@@ -61,6 +67,12 @@ class SeededScheduler:
 
     def keep(self, size: int) -> int:
         return self._random.randint(0, size // 16) * 16
+
+    def _haste(self, name: str) -> float:
+        """Probability with which an event is not put off once more."""
+        if name not in self._hastes:
+            self._hastes[name] = self._random.choice([1.0, 1.0, 1.0, 0.1])
+        return self._hastes[name]
 
     def _positions(self, node: GoldenNode, latest: tuple[int, ...]) -> tuple[int, ...]:
         """Anywhere between the events that must be covered and all that were made."""
