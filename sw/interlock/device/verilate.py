@@ -76,6 +76,9 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
             folder.mkdir(parents=True)
             _generate(component, content, recipe, folder)
             _compile(recipe, folder)
+            for path in folder.iterdir():  # of a node, this is 20 MB that nobody reads again
+                if path.name not in (recipe.output, f"{TOP}.v"):
+                    path.unlink()
     return folder
 
 
