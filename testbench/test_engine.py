@@ -13,7 +13,7 @@ from interlock.errors import Malformed
 from interlock.wires import Event, Level, OpRun, RawBeat, Rolled, Segment
 from interlock_hdl.trace import EVENTS
 from lib.parameters import generator
-from lib.toys import Loopback, ToyNode
+from lib.toys import Loopback, Table, ToyNode
 
 LATENCY = 3
 STROBE = {name: 1 << i for i, name in enumerate(EVENTS)}
@@ -104,6 +104,21 @@ def test_plain_ports_of_any_width():
         assert rtl.get("wide_out") == 0
         rtl.run(1)
         assert rtl.get("wide_out") == (1 << 99) + 0x1122334455667788
+
+
+def test_translation_keeps_initial_words_constants_and_masks():
+    random = generator()
+    words = [0, 5, 0, 0, 0xFFFF, 0, 0x1234, 0]
+    mask = random.getrandbits(128)
+    with Rtl(Table(words=words, mask=mask)) as rtl:
+        for address, word in enumerate(words):
+            value = random.getrandbits(128)
+            rtl.set("address", address)
+            rtl.set("i", value)
+            rtl.run(1)
+            assert rtl.get("word") == word
+            assert rtl.get("parity") == (value & mask).bit_count() % 2
+            assert rtl.get("constant") == 0xA5
 
 
 def test_a_pulse_lasts_one_cycle():

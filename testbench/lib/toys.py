@@ -1,8 +1,9 @@
 """Small components whose behaviour is plain to see, to test engines with."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig, IssuePort
@@ -50,6 +51,36 @@ class Loopback(wiring.Component):
         _fifo(m, self.i, self.o)
         _fifo(m, self.words_in, self.words_out)
         m.d.sync += [self.wide_out.eq(self.wide_in), self.pulses.eq(self.pulses + self.pulse)]
+        return m
+
+
+class Table(wiring.Component):
+    """What a translation to native code could lose: a memory's initial words, constants, masked parities."""
+
+    def __init__(self, *, words, mask):
+        self.words = words
+        self.mask = mask
+        super().__init__(
+            {
+                "address": In(range(len(words))),
+                "word": Out(16),
+                "constant": Out(8),
+                "i": In(128),
+                "parity": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=16, depth=len(self.words), init=self.words)
+        port = memory.read_port(domain="comb")
+        m.d.comb += [
+            port.addr.eq(self.address),
+            self.word.eq(port.data),
+            self.parity.eq((self.i & Const(self.mask, 128)).xor()),
+        ]
+        with m.If(Const(1)):
+            m.d.comb += self.constant.eq(0xA5)
         return m
 
 
