@@ -127,7 +127,7 @@ class WeighingProof(_CounterProof):
 
 
 class AccumulatingProof(_CounterProof):
-    """A sample is the total up to and including its own cycle.  Nothing falls but by a wipe.  Full is an alarm."""
+    """A sample is the total of all cycles up to its own.  Nothing falls but by a wipe.  Full is an alarm."""
 
     def claim(self, m: Module, dut: FlopCounter, naive: Module, reference: Reference) -> None:
         alarms = dut.alarm.as_value()

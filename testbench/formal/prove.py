@@ -61,7 +61,7 @@ def _run(component: wiring.Component, mode: str, depth: int, folder: Path, timeo
     m.domains.sync = sync = ClockDomain(reset_less=True)
     m.submodules.proof = component
     ports = [sync.clk, *(Value.cast(value) for _, _, value in component.signature.flatten(component))]
-    (folder / f"{TOP}.il").write_text(rtlil.convert(m, name=TOP, ports=ports, emit_src=False))
+    (folder / f"{TOP}.il").write_text(rtlil.convert(m, name=TOP, ports=ports))
     options = f"mode {mode}\ndepth {depth}\ntimeout {timeout_seconds}\n"
     script = f"read_rtlil {TOP}.il\nprep -top {TOP}\n"
     (folder / "proof.sby").write_text(

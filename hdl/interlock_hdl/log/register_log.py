@@ -14,6 +14,32 @@ from interlock_hdl.twin import Twin
 RESERVED_FLAGS = 0xFFFF & ~sum(ProvenanceFlag)
 
 
+def _control(entries: int) -> data.StructLayout:
+    """The registers that decide what becomes of data."""
+    count = range(entries + 1)
+    return data.StructLayout(
+        {
+            "awake": 1,  # the first cycle is over
+            "size": count,
+            # Merge: a request is compared in one cycle and written in the next.
+            "comparing": 1,
+            "writing": 1,
+            "own": 1,
+            "reserved": 1,
+            "same_id": entries,
+            "more_flops": entries,
+            "same_counting": entries,
+            # Scan: the sample is written, then entries are read one by one.
+            "scanning": 1,
+            "sampling": 1,
+            "scan_size": count,
+            "index": count,
+            "offering": 1,
+            "last": 1,
+        }
+    )
+
+
 class RegisterLog(wiring.Component):
     """A grow-only map from source to FLOPs, small enough to compare a request with every entry at once.
 
@@ -72,6 +98,8 @@ class RegisterLog(wiring.Component):
             raise ValueError(f"entries must be 2 … {MAX_REGISTER_LOG}, not {entries}")
         self.capacity = entries
         self.slots = [EntrySlot() for _ in range(entries)]
+        # Every register that decides something is in here; those that only carry data have parity.
+        self.control = Twin(_control(entries))
         super().__init__(
             {
                 "wipe": In(1),
@@ -96,31 +124,7 @@ class RegisterLog(wiring.Component):
             m.submodules[f"slot_{number}"] = slot
         own_slot = self.slots[0]
 
-        # Every register that decides something; one that only carries data has parity.
-        count = range(self.capacity + 1)
-        m.submodules.control = control = Twin(
-            data.StructLayout(
-                {
-                    "awake": 1,  # first cycle of a wipe is over
-                    "size": count,
-                    # Merge: a request is compared in one cycle and written in the next.
-                    "comparing": 1,
-                    "writing": 1,
-                    "own": 1,
-                    "reserved": 1,
-                    "same_id": self.capacity,
-                    "more_flops": self.capacity,
-                    "same_counting": self.capacity,
-                    # Scan: first the sample is written, then entries are read one by one.
-                    "scanning": 1,
-                    "sampling": 1,
-                    "scan_size": count,
-                    "index": count,
-                    "offering": 1,
-                    "last": 1,
-                }
-            )
-        )
+        m.submodules.control = control = self.control
         now, following = control.value, control.next
         m.d.comb += [control.load.eq(1), following.eq(now), following.awake.eq(1)]
         m.d.comb += [

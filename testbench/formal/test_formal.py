@@ -1,0 +1,121 @@
+"""The proofs, and proof that the prover tells true from false and from undecided (docs/assurance.md)."""
+
+import pytest
+from amaranth.hdl import Assert, Cover, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+from interlock_hdl.config import Bin, OpClass, WeightTable
+from interlock_hdl.counter import FlopCounter
+
+from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
+from formal.prove import ProofBroke, prove
+from formal.register_log_proof import MergeProof, ScanProof
+
+ENTRIES = 3  # a first, a last, and one between
+
+
+@pytest.mark.parametrize("failing", ["plain", "inverted"])
+def test_no_failure_of_one_lane_makes_the_counter_report_too_little(failing):
+    prove(OneLaneProof(failing=failing), mode="prove", depth=3, name=f"OneLaneProof-{failing}")
+
+
+def test_counter_adds_what_was_reported():
+    prove(WeighingProof(), mode="prove", depth=8)
+
+
+def test_counter_samples_are_exact_never_fall_and_saturate():
+    prove(AccumulatingProof(), mode="prove", depth=3)
+
+
+def test_log_never_lowers_loses_or_doubles_an_entry():
+    prove(MergeProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+def test_log_scan_shows_every_merge_before_it():
+    prove(ScanProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+@pytest.mark.parametrize(
+    ("proof", "parameters", "depth"),
+    [
+        (WeighingProof, {}, 8),
+        (AccumulatingProof, {}, 9),
+        (OneLaneProof, {"failing": "plain"}, 9),
+        (MergeProof, {"entries": ENTRIES}, 12),
+        (ScanProof, {"entries": ENTRIES}, 16),
+    ],
+)
+def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
+    """Assumptions that contradict each other would prove anything."""
+    prove(proof(**parameters), mode="cover", depth=depth)
+
+
+class OtherWeights(WeighingProof):
+    """The reference has table 1; this counter takes one class of it for half of its cost."""
+
+    def counter(self) -> FlopCounter:
+        classes = super().counter().weights.classes | {0x11: OpClass(flops=1, bin=Bin.FP32)}
+        return FlopCounter(issue_ports=PORTS, weights=WeightTable(number=1, classes=classes))
+
+
+def test_a_counter_that_weighs_one_class_wrongly_is_found():
+    with pytest.raises(AssertionError, match=r"not true: .*trace\.vcd"):
+        prove(OtherWeights(), mode="bmc", depth=8)
+
+
+class Steps(wiring.Component):
+    """Counts enabled cycles up to 200, and claims something of them."""
+
+    enable: In(1)
+
+    def __init__(self, *, claim: str) -> None:
+        self.claim = claim
+        super().__init__()
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        steps = Signal(8)
+        with m.If(self.enable & (steps != 200)):
+            m.d.sync += steps.eq(steps + 1)
+        match self.claim:
+            case "true":
+                m.d.comb += Assert(steps <= 200)
+            case "false after five steps":
+                m.d.comb += Assert(steps != 5)
+            case "true but not inductive":
+                m.d.comb += Assert(steps != 250)
+            case "reached after five steps":
+                m.d.comb += Cover(steps == 5)
+        return m
+
+
+@pytest.mark.parametrize("mode", ["prove", "bmc"])
+def test_prover_accepts_what_is_true(mode):
+    prove(Steps(claim="true"), mode=mode, depth=8)
+
+
+@pytest.mark.parametrize("mode", ["prove", "bmc"])
+def test_prover_finds_a_counterexample(mode):
+    with pytest.raises(AssertionError, match=r"not true: .*trace\.vcd"):
+        prove(Steps(claim="false after five steps"), mode=mode, depth=8)
+
+
+def test_prover_does_not_take_undecided_for_true():
+    with pytest.raises(ProofBroke, match="no verdict"):
+        prove(Steps(claim="true but not inductive"), mode="prove", depth=4)
+
+
+def test_prover_says_what_is_out_of_reach():
+    with pytest.raises(AssertionError, match="not reached"):
+        prove(Steps(claim="reached after five steps"), mode="cover", depth=5)
+    prove(Steps(claim="reached after five steps"), mode="cover", depth=6)
+
+
+def test_prover_does_not_take_a_time_out_for_true():
+    with pytest.raises(ProofBroke, match="TIMEOUT"):
+        prove(MergeProof(entries=ENTRIES), mode="prove", depth=2, name="time-out", timeout_seconds=1)
+
+
+def test_prover_refuses_a_mode_that_it_does_not_have():
+    with pytest.raises(ValueError, match="no mode 'live'"):
+        prove(Steps(claim="true"), mode="live", depth=1)
