@@ -1,0 +1,441 @@
+"""Lockstep: two nodes that do the same are left alone; whatever differs is reported, and where."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+from interlock.device.cluster import Cluster, End, full_mesh, ring
+from interlock.device.compare import Mismatch
+from interlock.device.golden import GoldenEngine
+from interlock.device.lockstep import LockstepNode
+from interlock.model.messages import Kind, Message
+from interlock.model.node import GoldenNode
+from interlock.model.parameters import NodeParameters
+from interlock.model.scheduler import PlainScheduler, SeededScheduler
+from interlock.wires import Event, Level, OpRun, Rolled, Segment
+from lib.golden_bench import peer_entry
+from lib.scripted import HandPeer, ScriptedAccelerator, external
+
+PARAMETERS = NodeParameters(links=2, message_bytes=8192)
+Tamper = Callable[[list], list]
+
+
+class Tampered(GoldenEngine):
+    """A node under test, one of whose outputs is changed on its way."""
+
+    tampers: dict[str, Tamper]
+
+    def _through(self, name: str, items: list) -> list:
+        return self.tampers.get(name, list)(list(items))
+
+    def pop_link(self, slot):
+        return self._through(f"link{slot}", super().pop_link(slot))
+
+    def pop_host(self):
+        return self._through("host", super().pop_host())
+
+    def pop_tx(self):
+        return self._through("tx", super().pop_tx())
+
+    def pop_rx(self):
+        return self._through("rx", super().pop_rx())
+
+    def pop_operations(self, port):
+        return self._through(f"port{port}", super().pop_operations(port))
+
+    def pop_schedule(self):
+        return self._through("schedule", super().pop_schedule())
+
+
+def scripted() -> GoldenNode:
+    """A node with a program."""
+    accelerator = ScriptedAccelerator()
+    accelerator.compute(0, 16, 100)
+    accelerator.compute(1, 4, 7, op_class=0x12)
+    accelerator.send(Message(Kind.PEER, 0, bytes(range(250)) * 20))
+    accelerator.compute(0, 16, 10)
+    accelerator.send(Message(Kind.EXPORT, 0, b"weights"))
+    return GoldenNode(parameters=PARAMETERS, accelerator=accelerator, maker=1, serial=2, watch=True)
+
+
+def run(
+    tampers: dict[str, Tamper], *, then: Callable[[LockstepNode, HandPeer], None] | None = None
+) -> LockstepNode:
+    """One message in and out on link 0, one of the host, one export, and whatever comes ``then``."""
+    engine = Tampered(scripted(), PlainScheduler())
+    engine.tampers = tampers
+    node = LockstepNode(engine, scripted(), name="n")
+    peer = HandPeer()
+    node.push_random([3, 4, 5, 6])
+    node.push_host([external(b"data")])
+    node.run(100)
+    node.push_link(0, peer.rise())
+    node.run(100)
+    node.push_link(0, peer.message([peer_entry()], b"hello"))
+    node.run(100)
+    if then:
+        then(node, peer)
+    node.finish()
+    return node
+
+
+def on_nth(kind: type, nth: int, change: Callable[[object], list]) -> Tamper:
+    """Changes the ``nth`` item of its kind that passes, counted over all that passes."""
+    count = -1
+
+    def tamper(items: list) -> list:
+        nonlocal count
+        result = []
+        for item in items:
+            count += isinstance(item, kind)
+            result += change(item) if isinstance(item, kind) and count == nth else [item]
+        return result
+
+    return tamper
+
+
+def flip(nth: int, at: int) -> Tamper:
+    """Another bit in byte ``at`` of a message or record."""
+
+    def change(segment: Segment) -> list:
+        data = bytearray(segment.data)
+        data[at] ^= 0x10
+        return [replace(segment, data=bytes(data))]
+
+    return on_nth(Segment, nth, change)
+
+
+def drop(kind: type, nth: int) -> Tamper:
+    return on_nth(kind, nth, lambda item: [])
+
+
+def test_equal_nodes_are_left_alone_and_every_byte_is_counted_once():
+    node = run({})
+    assert node.bytes_compared == {
+        "link0.tx": (16 + 32 + 32 + 16) + (16 + 4096 + 16) + (16 + 904 + 8 + 16),
+        "link1.tx": 0,
+        "host_out": (16 + 32) + (16 + 197) + (16 + 7),
+        "accelerator.tx": (16 + 5000) + (16 + 7),
+        "accelerator.rx": (16 + 4) + (16 + 5),
+    }
+    assert node.events_compared == {0: 110, 1: 7}
+
+
+@pytest.mark.parametrize("size", [1, 16, 48, 10_000])
+def test_how_bytes_are_cut_into_segments_means_nothing(size):
+    def cut(segment: Segment) -> list:
+        pieces = [segment.data[at : at + size] for at in range(0, len(segment.data), size)]
+        return [
+            Segment(piece, segment.first and number == 0, segment.last and number == len(pieces) - 1)
+            for number, piece in enumerate(pieces)
+        ]
+
+    assert (
+        run({"link0": on_nth(Segment, 1, cut), "tx": on_nth(Segment, 0, cut)}).bytes_compared
+        == run({}).bytes_compared
+    )
+
+
+@pytest.mark.parametrize(
+    ("wire", "nth", "at", "name", "message", "field"),
+    [
+        ("link0", 0, 0, "n.link0.tx", 0, "version"),
+        ("link0", 0, 15, "n.link0.tx", 0, "seq"),
+        ("link0", 0, 48 + 27, "n.link0.tx", 0, "entry 0.flops"),
+        ("link0", 0, 48 + 31, "n.link0.tx", 0, "entry 0.flags"),
+        ("link0", 0, 80, "n.link0.tx", 0, "tag.crc"),
+        ("link0", 0, 95, "n.link0.tx", 0, "tag.zero"),
+        ("link0", 1, 4111, "n.link0.tx", 1, "payload"),
+        ("link0", 2, 16 + 904, "n.link0.tx", 2, "padding"),
+        ("link0", 2, 16 + 912, "n.link0.tx", 2, "tag.crc"),
+        ("host", 0, 16 + 16, "n.host_out", 0, "entry 0.flops"),
+        ("host", 1, 60, "n.host_out", 1, "summary.session_id (key 1)"),
+        ("host", 1, 16 + 196, "n.host_out", 1, "summary.ticks (key 11)"),
+        ("host", 2, 16, "n.host_out", 2, "payload"),
+        ("tx", 0, 3, "n.accelerator.tx", 0, "peer"),
+        ("tx", 1, 16 + 6, "n.accelerator.tx", 1, "payload"),
+        ("rx", 1, 16, "n.accelerator.rx", 1, "payload"),
+    ],
+)
+def test_a_different_byte_is_reported_by_name_and_place(wire, nth, at, name, message, field):
+    with pytest.raises(Mismatch) as error:
+        run({wire: flip(nth, at)})
+    found = error.value
+    assert (found.wire, found.message, found.field, found.offset) == (name, message, field, at)
+    assert f"{field}, byte {at}" in str(found)
+
+
+FRAMING = {
+    "first_missing": lambda s: [replace(s, first=False)],
+    "last_missing": lambda s: [replace(s, last=False)],
+    "a_byte_missing": lambda s: [replace(s, data=s.data[:-1])],
+    "a_byte_too_many": lambda s: [replace(s, data=s.data + b"\0")],
+    "first_again": lambda s: [replace(s, data=s.data[:16], last=False), replace(s, data=s.data[16:])],
+    "last_early": lambda s: [replace(s, data=s.data[:16]), replace(s, data=s.data[16:], first=False)],
+    "twice": lambda s: [s, s],
+    "never": lambda s: [],
+}
+
+
+@pytest.mark.parametrize("wire", ["link0", "host", "tx", "rx"])
+@pytest.mark.parametrize("how", FRAMING)
+@pytest.mark.parametrize("nth", [0, 1])
+def test_different_framing_is_reported(wire, how, nth):
+    name = {"link0": "n.link0.tx", "host": "n.host_out", "tx": "n.accelerator.tx", "rx": "n.accelerator.rx"}[
+        wire
+    ]
+    with pytest.raises(Mismatch) as error:
+        run({wire: on_nth(Segment, nth, FRAMING[how])})
+    assert error.value.wire in (name, "n")
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: [replace(run, count=run.count + 1)],
+        lambda run: [replace(run, op_class=0x22)],
+        lambda run: [replace(run, repeat=run.repeat - 1)],
+        lambda run: [replace(run, repeat=run.repeat + 1)],
+        lambda run: [],
+        lambda run: [run, run],
+    ],
+    ids=["count", "class", "one_less", "one_more", "none", "twice"],
+)
+@pytest.mark.parametrize("port", [0, 1])
+def test_different_op_events_are_reported(port, change):
+    with pytest.raises(Mismatch, match=rf"n\.accelerator\.port{port}"):
+        run({f"port{port}": on_nth(OpRun, 0, change)})
+
+
+def test_runs_of_op_events_may_be_cut_anywhere():
+    cut = on_nth(OpRun, 0, lambda run: [replace(run, repeat=1), replace(run, repeat=run.repeat - 1)])
+    assert run({"port0": cut}).events_compared == {0: 110, 1: 7}
+
+
+LEVELS = {
+    "heard_never_rises": drop(Level, 1),
+    "up_falls": on_nth(Level, 0, lambda item: [item, replace(item, up=False), item]),
+    "heard_falls": on_nth(Level, 1, lambda item: [item, replace(item, heard=False), item]),
+    "none": lambda items: [item for item in items if not isinstance(item, Level)],
+}
+
+
+@pytest.mark.parametrize("how", LEVELS)
+def test_different_levels_are_reported(how):
+    with pytest.raises(Mismatch, match=r"n\.link0\.tx"):
+        run({"link0": LEVELS[how]})
+
+
+def test_levels_that_change_in_one_cycle_may_be_told_at_once():
+    assert run({"link0": drop(Level, 0)}).bytes_compared == run({}).bytes_compared
+
+
+def test_bytes_before_the_epoch_are_reported():
+    def early(items: list) -> list:
+        return sorted(items, key=lambda item: not isinstance(item, Segment))
+
+    with pytest.raises(Mismatch, match=r"n\.link0\.tx"):
+        run({"link0": early})
+
+
+@pytest.mark.parametrize("name", ["opened", "sample", "merge", "release", "read", "record"])
+def test_an_illegal_choice_is_reported_as_one(name):
+    def forget(items: list[Event]) -> list[Event]:
+        return [event for event in items if event.name != name]
+
+    with pytest.raises(Mismatch):
+        run({"schedule": forget})
+
+
+def test_the_first_illegal_choice_names_its_rule():
+    def early(items: list[Event]) -> list[Event]:
+        return [Event(0, "opened"), *items]
+
+    with pytest.raises(Mismatch, match=r"n\.schedule: cycle 0: opened.*two words") as error:
+        run({"schedule": early})
+    assert error.value.wire == "n.schedule"
+
+
+def roll(node: LockstepNode, peer: HandPeer) -> None:
+    """A new session, then an EXPORT in it."""
+    node.roll()
+    node.run(1)
+    node.push_link(0, peer.fall())
+    node.run(100)
+
+
+def test_a_session_that_ends_may_leave_things_undone():
+    """The link's last record and the export are lost with the session, which lockstep accepts."""
+
+    def cut(items: list) -> list:
+        return [item for item in items if isinstance(item, Rolled)]
+
+    run({"host": cut}, then=roll)
+
+
+def test_an_epoch_that_ends_may_leave_half_a_record():
+    half = on_nth(Segment, 2, lambda s: [replace(s, data=s.data[:16], last=False)])
+    run({"link0": half}, then=roll)
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_what_was_left_out_before_something_else_is_reported(nth):
+    with pytest.raises(Mismatch, match=r"n\.host_out"):
+        run({"host": drop(Segment, nth)}, then=roll)
+
+
+@pytest.mark.parametrize("wire", ["host", "tx", "rx"])
+def test_a_new_session_that_is_not_told_is_reported(wire):
+    with pytest.raises(Mismatch):
+        run({wire: drop(Rolled, 0)}, then=roll)
+
+
+def test_bytes_of_the_old_session_in_the_new_one_are_reported():
+    late: list[Segment] = []
+
+    def delay(items: list) -> list:
+        for item in [item for item in items if isinstance(item, Segment)]:
+            late.append(item)
+        rolled = [item for item in items if isinstance(item, Rolled)]
+        return [*rolled, *late] if rolled else []
+
+    with pytest.raises(Mismatch, match=r"n\.host_out"):
+        run({"host": delay}, then=roll)
+
+
+def test_a_run_that_ends_too_early_is_reported():
+    engine = GoldenEngine(scripted(), PlainScheduler())
+    node = LockstepNode(engine, scripted(), name="n")
+    node.push_random([3, 4])
+    node.run(4)
+    with pytest.raises(Mismatch, match="outstanding at cycle 4"):
+        node.finish()
+
+
+def test_lockstep_wants_to_see_the_accelerator():
+    node = GoldenNode(parameters=PARAMETERS, accelerator=ScriptedAccelerator(), maker=1, serial=2)
+    with pytest.raises(ValueError, match="watch=True"):
+        LockstepNode(GoldenEngine(node, PlainScheduler()), node)
+
+
+# Clusters
+
+
+class Chatter(ScriptedAccelerator):
+    """Answers each message with a few others, as its seed says."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        super().__init__()
+
+    def receive(self, message: bytes) -> None:
+        for _ in range(self.random.randrange(3)):
+            port = self.random.randrange(2)
+            self.compute(port, self.random.randint(1, 2), self.random.randint(1, 50))
+        for _ in range(self.random.choice([0, 1, 1, 2])):
+            export = self.random.random() < 0.3
+            size = self.random.choice([0, 5, 4100, 8193])
+            slot = self.random.randrange(3)  # one too many
+            self.send(
+                Message(Kind.EXPORT, 0, bytes(size)) if export else Message(Kind.PEER, slot, bytes(size))
+            )
+
+
+def cluster_of(seed: int, *, lockstep: bool) -> list[GoldenEngine | LockstepNode]:
+    nodes: list[GoldenEngine | LockstepNode] = []
+    for serial in range(3):
+        golden = [
+            GoldenNode(
+                parameters=PARAMETERS, accelerator=Chatter(seed + serial), maker=1, serial=serial, watch=True
+            )
+            for _ in range(2)
+        ]
+        engine = GoldenEngine(golden[0], SeededScheduler(seed + serial))
+        nodes.append(LockstepNode(engine, golden[1], name=f"node {serial}") if lockstep else engine)
+        nodes[-1].push_random(range(100 * serial, 100 * serial + 20))
+    return nodes
+
+
+def history(nodes: list, seed: int, threads: int) -> tuple[list[str], list[int]]:
+    """Hashes of all wires, and bytes that hosts got, after some hundred messages and some new sessions."""
+    random = Random(seed)
+    with Cluster(nodes, full_mesh(3), quantum=50, threads=threads) as cluster:
+        for quantum in range(60):
+            cluster.push_host(random.randrange(3), [external(bytes(random.randrange(40)))])
+            if quantum % 20 == 10:
+                nodes[random.randrange(3)].roll()
+            cluster.run()
+        while not (cluster.is_quiet and all(is_idle(node) for node in nodes)):
+            assert cluster.cycles < 100_000, "never comes to rest"
+            cluster.run()
+        for node in nodes:
+            if isinstance(node, LockstepNode):
+                node.finish()
+        got = [
+            sum(len(item.data) for item in cluster.pop_host(n) if isinstance(item, Segment)) for n in range(3)
+        ]
+        return [cluster.digest(n) for n in range(3)], got
+
+
+def is_idle(node) -> bool:
+    golden = node.golden if isinstance(node, LockstepNode) else node.node
+    return not golden.outstanding()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cluster_in_lockstep_agrees_and_threads_change_nothing(seed):
+    alone, got = history(cluster_of(seed, lockstep=True), seed, threads=1)
+    assert history(cluster_of(seed, lockstep=True), seed, threads=2) == (alone, got)
+    assert history(cluster_of(seed, lockstep=False), seed, threads=2) == (alone, got)
+    assert all(got)
+    assert len(set(alone)) == 3
+
+
+def test_another_history_has_other_hashes():
+    assert history(cluster_of(1, lockstep=False), 1, threads=1) != history(
+        cluster_of(1, lockstep=False), 2, threads=1
+    )
+
+
+def test_what_leaves_in_one_quantum_arrives_in_the_next():
+    nodes = [
+        GoldenEngine(
+            GoldenNode(parameters=PARAMETERS, accelerator=ScriptedAccelerator(), maker=1, serial=n),
+            PlainScheduler(),
+        )
+        for n in range(2)
+    ]
+    for node in nodes:
+        node.push_random([1, 2])
+    with Cluster(nodes, [(End(0, 0), End(1, 1))], quantum=100) as cluster:
+        cluster.run()
+        assert [nodes[0].node.links[0].up, nodes[1].node.links[1].up] == [True, True]
+        assert not nodes[0].node.links[0].level_is_next
+        assert not nodes[0].node.links[0].peer.up
+        cluster.run(2)
+        assert nodes[0].node.links[0].open
+        assert nodes[1].node.links[1].open
+        assert not nodes[0].node.links[1].open
+        assert cluster.cycles == 300
+
+
+def test_a_slot_has_one_link():
+    with pytest.raises(ValueError, match="slot 0 of node 1 is joined twice"):
+        Cluster([], [(End(0, 0), End(1, 0)), (End(2, 0), End(1, 0))], quantum=10)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 5])
+def test_in_a_mesh_any_two_nodes_have_one_link(nodes):
+    joins = full_mesh(nodes)
+    assert {frozenset((a.node, b.node)) for a, b in joins} == {
+        frozenset((a, b)) for a in range(nodes) for b in range(a)
+    }
+    ends = [end for join in joins for end in join]
+    assert len(set(ends)) == len(ends)
+    assert {end.slot for end in ends} == set(range(nodes - 1))
+
+
+def test_a_ring_is_closed():
+    assert ring(3) == [(End(0, 1), End(1, 0)), (End(1, 1), End(2, 0)), (End(2, 1), End(0, 0))]
