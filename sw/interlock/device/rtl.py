@@ -14,6 +14,7 @@ from amaranth.lib import wiring
 from interlock_hdl.trace import EVENTS
 
 from interlock.device import tokens, verilate
+from interlock.device.held import Held
 from interlock.device.interface import Interface, Queue, beat_fields, op_event_fields
 from interlock.errors import Malformed
 from interlock.wires import Event, OpRun, Rolled
@@ -49,7 +50,8 @@ class Rtl:
         self._signals = {signal.name: signal for signal in self.interface.signals}
         self._events = list(self.interface.events.items())
         self._waves = waves
-        folder = verilate.build(component, _recipe(self.interface, waves=waves), name=name)
+        recipe = _recipe(self.interface, waves=waves)
+        folder = verilate.build(Held(component), recipe, name=name or type(component).__name__)
         self._library = _load(folder / _LIBRARY)
         self._model: int | None = self._library.interlock_create()
 
