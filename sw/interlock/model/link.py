@@ -21,6 +21,8 @@ class Link:
         The other end's.
     open, closed : bool
         The epoch is open; the channel is closed until the host reopens it.
+    closed_at : int, optional
+        The cycle in which it last closed.
     lost : bool
         The other end has ended the epoch, and this one is about to notice.
     sent : Outbox
@@ -31,6 +33,7 @@ class Link:
 
     def __init__(self, beat_bytes: int) -> None:
         self.up = self.heard = self.open = self.closed = self.lost = False
+        self.closed_at: int | None = None
         self.peer = Level(up=False, heard=False)
         self.sent = Outbox()
         self.send_seq = 0

@@ -42,6 +42,7 @@ def close(node: "GoldenNode", slot: int) -> None:
     if node.fault(slot) is None:
         raise node.illegal(Rule.CLOSE_FAULT)
     link.closed = True
+    link.closed_at = node.cycle
 
 
 def end(node: "GoldenNode", slot: int) -> None:
