@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import jinja2
 import numpy as np
@@ -51,7 +52,7 @@ class Rtl:
         self._events = list(self.interface.events.items())
         self._waves = waves
         recipe = _recipe(self.interface, waves=waves)
-        folder = verilate.build(Held(component), recipe, name=name or type(component).__name__)
+        folder = _build(component, recipe, name or type(component).__name__)
         self._library = _load(folder / _LIBRARY)
         self._model: int | None = self._library.interlock_create()
 
@@ -175,7 +176,7 @@ class Rtl:
         }
 
     def open_waves(self, path: Path | str) -> None:
-        """Writes all signals, from now on, to a VCD file."""
+        """Writes all signals, from now on, to an FST file."""
         if not self._waves:
             raise Malformed("this model was built without waves: pass waves=True")
         self._library.interlock_open_waves(self._handle, str(path).encode())
@@ -200,16 +201,33 @@ class Rtl:
         getattr(self._library, function)(self._handle, signal.number, data, len(data))
 
 
+_BUILT: WeakKeyDictionary[wiring.Component, dict[tuple[verilate.Recipe, str], Path]] = WeakKeyDictionary()
+
+
+def _build(component: wiring.Component, recipe: verilate.Recipe, name: str) -> Path:
+    """Folder of the model.  A component of which there are many instances is elaborated once."""
+    folders = _BUILT.setdefault(component, {})
+    if (recipe, name) not in folders:
+        folders[recipe, name] = verilate.build(Held(component), recipe, name=name)
+    return folders[recipe, name]
+
+
 def _recipe(interface: Interface, *, waves: bool) -> verilate.Recipe:
     sources = tuple((name, (_HERE / name).read_text()) for name in ("harness.h", "harness_api.h"))
     return verilate.Recipe(
         output=_LIBRARY,
-        runtime=("verilated", "verilated_threads", *(["verilated_vcd_c"] if waves else [])),
-        verilator=("--trace-vcd",) if waves else (),
+        runtime=("verilated", "verilated_threads"),
+        verilator=("--trace-fst",) if waves else (),
         compiler=("-O1", "-DVL_TIME_CONTEXT", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
         linker=("-shared",),
-        sources=(*sources, ("harness.cpp", harness(interface, waves=waves))),
+        sources=(*sources, ("harness.cpp", harness(interface, waves=waves)), *(_fst() if waves else ())),
     )
+
+
+def _fst() -> tuple[tuple[str, str], ...]:
+    """Verilator's writer of FST files, compiled with the model: it wants two headers beside it."""
+    headers = ((f"{name}.h", (_HERE / f"fst_{name}.h").read_text()) for name in ("lz4", "zlib"))
+    return (*headers, ("fst.cpp", '#include "verilated_fst_c.cpp"\n'))
 
 
 def harness(interface: Interface, *, waves: bool) -> str:

@@ -116,7 +116,7 @@ class RtlNode:
         return self.rtl.byte_counts()
 
     def open_waves(self, path: Path | str) -> None:
-        """Writes all signals, from now on, to a VCD file."""
+        """Writes all signals, from now on, to an FST file."""
         self.rtl.open_waves(path)
 
     def _pop(self, name: str, mark: type[Mark]) -> list[Segment | Mark]:
