@@ -8,6 +8,7 @@ from interlock.device.assembler import HOST, Program
 from interlock.device.loader import load_messages, start_message
 from interlock.model.accelerator import AcceleratorParameters
 from interlock.model.messages import Kind, Message
+from interlock.wires import RawBeat, Segment
 from interlock_hdl.accelerator.accelerator import Accelerator
 from lib.accelerator_lockstep import Lockstep
 from lib.accelerator_programs import (
@@ -116,6 +117,27 @@ def test_a_clear_at_any_moment_leaves_nothing(beat_bytes, array_size):
         assert not any(memory[: DATA_WORDS * 4 * array_size])
     pair.clear()
     tell(pair, random_story(random, pair.parameters))
+
+
+@pytest.mark.parametrize(("beat_bytes", "array_size"), BUILDS, ids=BUILD_IDS)
+def test_bytes_beyond_keep_are_not_looked_at(beat_bytes, array_size):
+    pair = lockstep(beat_bytes, array_size)
+    pair.pause(0, 0, seed=1)
+    pair.clear()
+    program = Program(origin=DATA_WORDS, array_size=array_size, scratch_words=SCRATCH_WORDS)
+    for _ in range(beat_bytes):
+        program.receive(y=0, source=HOST, words=8)
+        program.export(a=0, length=64)
+    program.halt()
+    pair.run(program)
+    for length in range(1, beat_bytes + 1):
+        message = Message(Kind.EXTERNAL, 0, bytes(range(1, 1 + length))).encode()
+        pair.golden.receive(message)
+        last = message[16:].ljust(beat_bytes, b"\xff")
+        pair.rtl.push(
+            "rx", [Segment(message[:16], True, False), RawBeat(last, (1 << length) - 1, False, True)]
+        )
+    assert len(pair.settle()) == beat_bytes
 
 
 def test_busy_while_a_program_runs():

@@ -96,9 +96,9 @@ def test_convert_takes_as_long_as_promised(rows, columns):
 class Delivery(wiring.Component):
     """Queues, and a receiver that takes from them."""
 
-    def __init__(self):
-        self.queues = MessageQueues(beat_bytes=4, lanes=N, links=1, queue_words=QUEUE_WORDS)
-        self.receiver = Receiver(array_size=N, words=WORDS, links=1, queue_words=QUEUE_WORDS)
+    def __init__(self, *, beat_bytes=4, lanes=N):
+        self.queues = MessageQueues(beat_bytes=beat_bytes, lanes=lanes, links=1, queue_words=QUEUE_WORDS)
+        self.receiver = Receiver(array_size=lanes, words=WORDS, links=1, queue_words=QUEUE_WORDS)
         super().__init__({})
 
     def elaborate(self, platform):
@@ -118,7 +118,7 @@ class Delivery(wiring.Component):
 async def offer(ctx, queues, payload, *, source=0):
     """Sends a message, a beat in every cycle."""
     kind, slot = (Kind.EXTERNAL, 0) if source == 1 else (Kind.PEER, source)
-    for beat in beats_of(Message(kind, slot, payload).encode(), 4):
+    for beat in beats_of(Message(kind, slot, payload).encode(), queues.beat_bytes):
         ctx.set(queues.rx.payload, beat.fields())
         ctx.set(queues.rx.valid, 1)
         assert ctx.get(queues.rx.ready)
@@ -200,6 +200,30 @@ def test_a_message_that_does_not_fit_is_dropped_whole():
     simulate(delivery, bench)
 
 
+@pytest.mark.parametrize(("beat_bytes", "lanes"), [(4, 2), (16, 4)], ids=["beat 4", "beat 16"])
+def test_empty_messages_on_the_heels_of_a_full_queue_are_dropped(beat_bytes, lanes):
+    """With wide beats an empty message is complete before the one ahead of it is in its queue."""
+    delivery = Delivery(beat_bytes=beat_bytes, lanes=lanes)
+
+    async def bench(ctx, _):
+        await offer(ctx, delivery.queues, bytes(4 * lanes * (QUEUE_WORDS - 1)))
+        await offer(ctx, delivery.queues, b"")
+        await ctx.tick().repeat(3)
+        assert len((await fetch(ctx, delivery.receiver))[0]) == QUEUE_WORDS - 1
+        await ctx.tick()
+        assert ctx.get(delivery.queues.available) == 0
+        await offer(ctx, delivery.queues, bytes(4 * lanes * (QUEUE_WORDS - 2)))
+        await offer(ctx, delivery.queues, b"")
+        await offer(ctx, delivery.queues, b"")
+        await ctx.tick().repeat(3)
+        assert len((await fetch(ctx, delivery.receiver))[0]) == QUEUE_WORDS - 2
+        assert len((await fetch(ctx, delivery.receiver))[0]) == 0
+        await ctx.tick()
+        assert ctx.get(delivery.queues.available) == 0
+
+    simulate(delivery, bench)
+
+
 def lanes(data):
     """The words of ``data``."""
     data = data.ljust(-(-len(data) // 8) * 8, b"\0")
@@ -263,7 +287,7 @@ def test_what_cannot_be_built_is_refused(build, says):
 
 
 def test_after_a_clear_nothing_is_remembered():
-    """At whatever cycle a program is stopped: every flip-flop and every word is as after the first clear."""
+    """At whatever cycle a program is stopped: every flip-flop and every word is as after power-on."""
     accelerator = Accelerator(beat_bytes=4, array_size=N, scratch_words=128, links=1, queue_words=64)
     program = Program(origin=64, array_size=N, scratch_words=128)
     with program.loop() as i:
@@ -297,12 +321,18 @@ def test_after_a_clear_nothing_is_remembered():
             assert not sends
             assert not working
             ctx.set(accelerator.clear_request, 0)
+            # Even in its last cycle, nothing is taken.
+            ctx.set(accelerator.rx.payload, beats[0].fields())
+            ctx.set(accelerator.rx.valid, 1)
             await ctx.tick()
+            ctx.set(accelerator.rx.payload, {})
+            ctx.set(accelerator.rx.valid, 0)
             assert not ctx.get(accelerator.clear_done)
             return snapshot(simulator)
 
         ctx.set(accelerator.tx.ready, 1)
-        fresh = await clear()
+        fresh = snapshot(simulator)  # as after power-on
+        progress = {"clk", "wipe_address", "wiped"}  # of the clear itself, in the cycle after it
         for stop in stops:
             for cycle in range(stop):
                 if cycle < len(beats):
@@ -322,6 +352,7 @@ def test_after_a_clear_nothing_is_remembered():
             ctx.set(accelerator.tx.ready, 1)
             cleared = await clear()
             different = {name for name, value in cleared.items() if value != fresh[name]}
+            different = {name for name in different if name.partition(" ")[2] not in progress}
             assert not different, f"stopped in cycle {stop}: {different}"
 
     simulate(accelerator, bench)

@@ -110,15 +110,22 @@ def random_program(random: Random, *, origin: int, array_size: int, links: int) 
     commands: list[Command] = []
     loops: list[int] = []
 
+    def address(number: int) -> int:
+        return origin + number * COMMAND_BYTES // (4 * array_size)
+
     def close() -> None:
         level = len(loops) - 1 + LEVELS * random.randrange(3)
-        target = origin + loops.pop() * COMMAND_BYTES // (4 * array_size)
+        target = address(loops.pop())
         commands.append(Command(opcode=Opcode.NEXT, level=level, length=random.randint(1, 3), target=target))
 
     for _ in range(random.randint(3, 25)):
         if len(loops) < 2 and random.random() < 0.2:
             loops.append(len(commands))
         commands.append(_random_command(random, links))
+        if random.random() < 0.1:  # goes on, with a counter that is not 0 any more
+            level = random.choice([2, 3])
+            target = address(len(commands) + 1)
+            commands.append(Command(opcode=Opcode.NEXT, level=level, length=0, target=target))
         if loops and random.random() < 0.3:
             close()
     while loops:
@@ -149,7 +156,7 @@ def _random_command(random: Random, links: int) -> Command:
         columns=random.randrange(4) if small else random.getrandbits(16),
         row_stride=random.randrange(24),
         column_stride=random.randrange(24),
-        y=_random_operand(random, 400, 8),
+        y=_random_operand(random, 400, 4),  # always below DATA_WORDS
         a=random.choice([_random_operand(random, 400, 8), _random_operand(random, 1 << 16, 1 << 16)]),
         b=random.choice([_random_operand(random, 400, 8), _random_operand(random, 1 << 16, 1 << 16)]),
     )
