@@ -25,7 +25,9 @@ def demo(
         Engine, typer.Option(help="Gateware, the golden model, or one against the other.")
     ] = Engine.LOCKSTEP,
     seed: Annotated[int, typer.Option(help="Fixes everything that is random.")] = _USUAL.seed,
-    waves: Annotated[bool, typer.Option("--waves", help="Write the waves of each node of gateware.")] = False,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="Write all signals of the gateware (FST); take few epochs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report instead of a summary.")] = False,
 ) -> int:
     """Writes report.json and report.html to build/demo.

@@ -26,8 +26,8 @@ def report(outcome: Outcome, *, engine: Engine) -> Report:
     last_weights = _weights(groups[0][-1], outcome)
     links = _links(outcome)
     link_bytes = sum(link.total_bytes for link in links)
-    cycles = sum(machine.cycles for machine in outcome.machines)
-    by_port = {f"node {number}": dict(machine.bytes_sent) for number, machine in enumerate(outcome.machines)}
+    cycles = sum(figures.cycles for figures in outcome.figures)
+    by_port = {f"node {number}": dict(figures.bytes_sent) for number, figures in enumerate(outcome.figures)}
     return Report(
         accuracy=last_weights.accuracy(outcome.dataset.held_out, outcome.dataset.held_out_labels),
         flops_counted=sum(entry.flops for entry in groups[0][-1][-1].log),
@@ -36,7 +36,7 @@ def report(outcome: Outcome, *, engine: Engine) -> Report:
         flops_by_work={
             name: flops * steps * task.nodes for name, flops in asdict(step_flops(task, tile=tile)).items()
         },
-        bytes_compared=sum(machine.bytes_compared for machine in outcome.machines),
+        bytes_compared=sum(figures.bytes_compared for figures in outcome.figures),
         bytes_by_port=by_port if any(by_port.values()) else {},
         mismatches=0,  # the first one would have ended the run
         sim_cycles=cycles,
@@ -57,7 +57,7 @@ def report(outcome: Outcome, *, engine: Engine) -> Report:
         logs=tuple(_node(number, groups[number], names) for number in range(task.nodes)),
         links=links,
         hops=_hops(outcome, names),
-        waves=tuple(str(machine.waves) for machine in outcome.machines if machine.waves),
+        waves=tuple(map(str, outcome.waves)),
     )
 
 

@@ -1,8 +1,10 @@
 """The nodes of a cluster, by the engine that runs them."""
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from interlock.model.scheduler import PlainScheduler
 from interlock.wires import Node
 
 if TYPE_CHECKING:
+    from amaranth.lib import wiring
+
     from interlock.device.rtl_node import RtlNode
 
 MAKER = 1
@@ -34,55 +38,84 @@ class Engine(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A node, and what can be asked of its engine.
+class Figures:
+    """What an engine can tell of itself after a run; a golden one has nothing to tell.
 
     Attributes
     ----------
-    node : Node
-    rtl : RtlNode, optional
-        The gateware in it.
-    waves : Path, optional
-        Where it writes its waves.
+    cycles : int
+        Clock cycles of simulated hardware.
+    bytes_sent : dict
+        Bytes that left each port of the gateware's Interlock, by its own count.
+    bytes_compared : int
+        Bytes that the golden model was held against.
     """
+
+    cycles: int = 0
+    bytes_sent: Mapping[str, int] = field(default_factory=dict)
+    bytes_compared: int = 0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A node, the gateware in it, and the file of its waves."""
 
     node: Node
     rtl: "RtlNode | None" = None
     waves: Path | None = None
 
-    @property
-    def cycles(self) -> int:
-        """Clock cycles of simulated hardware."""
-        return self.rtl.cycles if self.rtl is not None else 0
-
-    @property
-    def bytes_sent(self) -> Mapping[str, int]:
-        """Bytes that left each port of the gateware's Interlock, by its own count."""
+    def figures(self) -> Figures:
+        """As of now."""
         if self.rtl is None:
-            return {}
+            return Figures()
         counts = self.rtl.byte_counts()
-        links = {f"link {slot}": counts[f"links__{slot}__tx"] for slot in range(PARAMETERS.links)}
-        return links | {
-            "host out": counts["host_out"],
-            "to accelerator": counts["monitor__rx"],
-            "from accelerator": counts["monitor__tx"],
-        }
+        sent = {f"link {slot}": counts[f"links__{slot}__tx"] for slot in range(PARAMETERS.links)}
+        sent["host out"] = counts["host_out"]
+        sent["to accelerator"] = counts["monitor__rx"]
+        sent["from accelerator"] = counts["monitor__tx"]
+        compared = self.node.bytes_compared.values() if isinstance(self.node, LockstepNode) else ()
+        return Figures(self.rtl.cycles, sent, sum(compared))
 
-    @property
-    def bytes_compared(self) -> int:
-        """Bytes that the golden model was held against."""
-        return sum(self.node.bytes_compared.values()) if isinstance(self.node, LockstepNode) else 0
+    def close(self, *, is_interrupted: bool) -> None:
+        """Gives the engine back; its waves end here."""
+        if self.rtl is not None:
+            self.rtl.rtl.close()
+        if self.waves is not None and is_interrupted:
+            self.waves.unlink()
+
+    def finish(self) -> None:
+        """Ends the run: in lockstep nothing may be outstanding."""
+        if isinstance(self.node, LockstepNode):
+            self.node.finish()
 
 
-def machine(engine: Engine, number: int, *, waves: Path | None = None) -> Machine:
-    """Node ``number`` of a cluster; ``waves`` is a folder for waves of gateware."""
+@contextmanager
+def machines(engine: Engine, count: int, *, waves: Path | None = None) -> Iterator[list[Machine]]:
+    """The nodes of a cluster.  Gateware writes its waves to files of the folder ``waves``.
+
+    What an error ends has its waves whole; what is interrupted leaves none.
+    """
+    made: list[Machine] = []
+    is_interrupted = False
+    try:
+        for number in range(count):
+            made.append(_machine(engine, number, waves and waves / f"node{number}.fst"))
+        yield made
+    except KeyboardInterrupt:
+        is_interrupted = True
+        raise
+    finally:
+        for machine in made:
+            machine.close(is_interrupted=is_interrupted)
+
+
+def _machine(engine: Engine, number: int, waves: Path | None) -> Machine:
     if engine is Engine.GOLDEN:
         return Machine(GoldenEngine(_golden(number), PlainScheduler()))
-    path = waves and waves / f"node{number}.vcd"
-    rtl = _rtl(number, path)
+    rtl = _rtl(number, waves)
     if engine is Engine.RTL:
-        return Machine(rtl, rtl, path)
-    return Machine(LockstepNode(rtl, _golden(number, watch=True), name=f"node {number}"), rtl, path)
+        return Machine(rtl, rtl, waves)
+    return Machine(LockstepNode(rtl, _golden(number, watch=True), name=f"node {number}"), rtl, waves)
 
 
 def _golden(number: int, *, watch: bool = False) -> GoldenNode:
@@ -96,12 +129,21 @@ def _golden(number: int, *, watch: bool = False) -> GoldenNode:
 
 
 def _rtl(number: int, waves: Path | None) -> "RtlNode":
-    # The golden model alone needs no HDL.
+    from interlock.device.rtl_node import RtlNode  # here, for the golden model alone needs no HDL
+
+    node = RtlNode(_gateware(), maker=MAKER, serial=number + 1, waves=waves is not None)
+    if waves is not None:
+        waves.parent.mkdir(parents=True, exist_ok=True)
+        node.open_waves(waves)
+    return node
+
+
+@cache
+def _gateware() -> "wiring.Component":
+    """What every node of gateware is an instance of."""
     from interlock_hdl.accelerator.accelerator import Accelerator
     from interlock_hdl.config import InterlockConfig
     from interlock_hdl.node import Node as Gateware
-
-    from interlock.device.rtl_node import RtlNode
 
     config = InterlockConfig(links=PARAMETERS.links)
     assert NodeParameters.of(config) == PARAMETERS, "gateware and golden model are the same build"
@@ -112,9 +154,4 @@ def _rtl(number: int, waves: Path | None) -> "RtlNode":
         links=ACCELERATOR.links,
         queue_words=ACCELERATOR.queue_words,
     )
-    gateware = Gateware(config=config, accelerator=accelerator)
-    node = RtlNode(gateware, maker=MAKER, serial=number + 1, waves=waves is not None)
-    if waves is not None:
-        waves.parent.mkdir(parents=True, exist_ok=True)
-        node.open_waves(waves)
-    return node
+    return Gateware(config=config, accelerator=accelerator)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from interlock.demo.data import Dataset, initial_weights, load
-from interlock.demo.engines import ACCELERATOR, PARAMETERS, Engine, Machine, machine
+from interlock.demo.engines import ACCELERATOR, PARAMETERS, Engine, Figures, machines
 from interlock.demo.exports import Export, ExportReader
 from interlock.demo.flops import step_flops
 from interlock.demo.loading import host_messages
@@ -18,7 +18,6 @@ from interlock.demo.program import NEXT_SLOT, training_program
 from interlock.demo.task import Task
 from interlock.demo.traffic import LinkMeter, MeteredNode
 from interlock.device.cluster import Cluster, ring
-from interlock.device.lockstep import LockstepNode
 from interlock.errors import InterlockError
 from interlock.wires import Segment
 
@@ -42,7 +41,8 @@ class Outcome:
     ----------
     exports : everything that left the cluster
     meters : what each slot sent
-    machines : the nodes themselves
+    figures : what the engines tell of themselves
+    waves : files
     build_s, wall_s : float
         Seconds that it took to make the nodes, and then to run them.
     """
@@ -52,7 +52,8 @@ class Outcome:
     memory: Memory
     exports: Sequence[Sequence[Export]]
     meters: Sequence[Sequence[LinkMeter]]
-    machines: Sequence[Machine]
+    figures: Sequence[Figures]
+    waves: Sequence[Path]
     build_s: float
     wall_s: float
 
@@ -88,40 +89,45 @@ def run(
     messages_a_step = 2 * (task.nodes - 1)  # in either direction
 
     began = time.monotonic()
-    machines = [machine(engine, number, waves=waves) for number in range(task.nodes)]
-    nodes = [MeteredNode(one.node, links=PARAMETERS.links, keep=task.nodes - 1) for one in machines]
-    built = time.monotonic()
-
-    random = np.random.default_rng([task.seed, 2])
-    with Cluster(nodes, ring(task.nodes), quantum=QUANTA[engine], threads=os.cpu_count() or 1) as cluster:
-        for number, node in enumerate(nodes):
-            node.push_random(int(word) for word in random.integers(1 << 32, size=2))
-            cluster.push_host(number, (Segment(data, first=True, last=True) for data in messages[number]))
+    with machines(engine, task.nodes, waves=waves) as made:
+        built = time.monotonic()
+        nodes = [MeteredNode(one.node, links=PARAMETERS.links, keep=task.nodes - 1) for one in made]
 
         def watch() -> None:
             done = nodes[0].meters[NEXT_SLOT].messages // messages_a_step
             progress(min(done, steps), steps)
 
-        exports = _drive(cluster, task, due=exports_due(task, memory), watch=watch)
-    for one in machines:
-        if isinstance(one.node, LockstepNode):
-            one.node.finish()
-    return Outcome(
-        task=task,
-        dataset=dataset,
-        memory=memory,
-        exports=exports,
-        meters=[node.meters for node in nodes],
-        machines=machines,
-        build_s=built - began,
-        wall_s=time.monotonic() - built,
-    )
+        with Cluster(nodes, ring(task.nodes), quantum=QUANTA[engine], threads=os.cpu_count() or 1) as cluster:
+            for node, words in zip(nodes, _random_words(task), strict=True):
+                node.push_random(words)
+            for number, data in enumerate(messages):
+                cluster.push_host(number, (Segment(message, first=True, last=True) for message in data))
+            exports = _drive(cluster, task, due=exports_due(task, memory), watch=watch)
+        for one in made:
+            one.finish()
+        return Outcome(
+            task=task,
+            dataset=dataset,
+            memory=memory,
+            exports=exports,
+            meters=[node.meters for node in nodes],
+            figures=[one.figures() for one in made],
+            waves=[one.waves for one in made if one.waves],
+            build_s=built - began,
+            wall_s=time.monotonic() - built,
+        )
 
 
 def exports_due(task: Task, memory: Memory) -> list[int]:
     """How many exports each node makes at a time: node 0 needs some for its weights."""
     weights_bytes = memory.weights_words * 4 * memory.array_size
     return [-(-weights_bytes // PARAMETERS.message_bytes), *[1] * (task.nodes - 1)]
+
+
+def _random_words(task: Task) -> list[list[int]]:
+    """What each node draws for its session id."""
+    random = np.random.default_rng([task.seed, 2])
+    return [[int(word) for word in random.integers(1 << 32, size=2)] for _ in range(task.nodes)]
 
 
 def _messages(task: Task, dataset: Dataset, memory: Memory) -> list[list[bytes]]:
