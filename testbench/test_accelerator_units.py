@@ -268,6 +268,26 @@ def test_send_takes_as_long_as_promised():
     simulate(m, bench)
 
 
+def test_the_next_command_starts_as_early_as_promised():
+    accelerator = Accelerator(beat_bytes=4, array_size=N, scratch_words=128, links=1, queue_words=64)
+    program = Program(origin=64, array_size=N, scratch_words=128)
+    for _ in range(3):
+        program.add(y=0, a=0, b=0, words=1)
+    found = []
+
+    async def bench(ctx, _):
+        for message in program.messages(message_bytes=256):
+            await offer(ctx, accelerator, message[16:], source=1)
+        for cycle in range(200):
+            if ctx.get(accelerator.events[1].valid):
+                found.append(cycle)
+            await ctx.tick()
+
+    simulate(accelerator, bench)
+    first, second, third = found
+    assert second - first == third - second == accelerator.sequencer.latency + 3
+
+
 @pytest.mark.parametrize(
     ("build", "says"),
     [

@@ -92,7 +92,7 @@ class Receiver(wiring.Component):
         ]
         m.d.comb += [lane.eq(value) for lane, value in zip(write.lanes, queue.lanes, strict=True)]
 
-        # The loader's header: see LOADER_HEADER in docs/accelerator.md.
+        # The loader's header, as it arrives.
         load, start = queue.lanes[0][24], queue.lanes[0][25]
         load_address, start_address = queue.lanes[0][:16], queue.lanes[1][16:]
 
