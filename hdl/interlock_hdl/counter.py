@@ -29,8 +29,7 @@ class FlopCounter(wiring.Component):
     after they first differ: at most 1 cycle after the ``sampled`` of a count that the flip made too large.
     ``sampled`` rises only where both copies of the request agree.
 
-    The bins are for information and are held once.  Until one of them is saturated they add up to ``count``,
-    and who reads them checks that.
+    The bins are for information, and are held once.  They add up to ``count`` until one of them is saturated.
 
     **Latency**: ``latency`` cycles from ``sample`` to ``sampled``.  ``saturated`` and ``over_peak`` are up no
     later than the first ``sampled`` that covers their cause.
@@ -95,21 +94,24 @@ class FlopCounter(wiring.Component):
             m.d.comb += [lane.counting.eq(self.counting), lane.sample.eq(self.sample)]
             m.d.comb += [inner.eq(outer) for inner, outer in zip(lane.events, self.events, strict=True)]
 
+        # Two comparisons, each with a register of its own: all 200 bits at once would be the slowest path.
+        totals_differ = Signal()
+        samples_differ = Signal()
+        mismatch = Signal()
+        m.d.sync += [
+            totals_differ.eq(Cat(plain.total, plain.saturated) != Cat(inverted.total, inverted.saturated)),
+            samples_differ.eq(Cat(plain.count, plain.sampled) != Cat(inverted.count, inverted.sampled)),
+            mismatch.eq(mismatch | totals_differ | samples_differ),
+        ]
+
         m.d.comb += [
             self.sampled.eq(plain.sampled & inverted.sampled),
             self.count.eq(plain.count | inverted.count),
+            self.alarm.mismatch.eq(mismatch),
             self.alarm.saturated.eq(plain.saturated | inverted.saturated),
             self.alarm.over_peak.eq(plain.over_peak | inverted.over_peak),
         ]
         m.d.comb += [outer.eq(inner) for outer, inner in zip(self.bins, plain.bins, strict=True)]
-
-        # Two comparisons, each with a register of its own: all 200 bits at once would be the slowest path.
-        totals_differ, samples_differ = Signal(), Signal()
-        m.d.sync += [
-            totals_differ.eq(Cat(plain.total, plain.saturated) != Cat(inverted.total, inverted.saturated)),
-            samples_differ.eq(Cat(plain.count, plain.sampled) != Cat(inverted.count, inverted.sampled)),
-            self.alarm.mismatch.eq(self.alarm.mismatch | totals_differ | samples_differ),
-        ]
         return ResetInserter(self.wipe)(m)
 
 
@@ -187,7 +189,8 @@ class Lane(wiring.Component):
 
         # First which of the few different weights it is, then the product: a long table costs no speed.
         weights = sorted({op_class.flops for op_class in self.weights.classes.values()})
-        choice, row = Signal(range(max(2, len(weights)))), Signal(range(len(Bin)))
+        choice = Signal(range(max(2, len(weights))))
+        row = Signal(range(len(Bin)))
         with m.Switch(event.op_class):
             for op_class, known in self.weights.classes.items():
                 with m.Case(op_class):
@@ -195,7 +198,6 @@ class Lane(wiring.Component):
             with m.Default():
                 m.d.comb += [choice.eq(weights.index(self.weights.largest)), row.eq(Bin.OTHER)]
         choice = registers.hold(choice, name=f"{name}_weight")
-        row = registers.hold(row, name=f"{name}_bin")
         count = registers.hold(Mux(event.valid, event.count, 0), name=f"{name}_count")
 
         flops = Signal(range(MAX_COUNT * self.weights.largest + 1))
@@ -203,9 +205,11 @@ class Lane(wiring.Component):
             for index, weight in enumerate(weights):
                 with m.Case(index):
                     m.d.comb += flops.eq(count * weight)
-        by_bin = {
-            b: registers.hold(Mux(row == b, flops, 0), name=f"{name}_{b.name.lower()}") for b in self.binned
-        }
+        by_bin = {}
+        if self.binned:
+            row = registers.hold(row, name=f"{name}_bin")
+        for b in self.binned:
+            by_bin[b] = registers.hold(Mux(row == b, flops, 0), name=f"{name}_{b.name.lower()}")
         return registers.hold(flops, name=f"{name}_flops"), by_bin
 
 

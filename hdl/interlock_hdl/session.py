@@ -36,8 +36,9 @@ class Session(wiring.Component):
     """Leads a session from cleared memory to open gates, and closes every gate on any alarm.
 
     There is no way from an alarm to open gates but through CLEAR, in which the accelerator's memory and
-    every buffer are wiped; nothing lowers a count but CLEAR.  The state and the drawn half of the id are
-    held twice, so that a flipped register cannot open a gate or change who the node is: it closes.
+    every buffer are wiped; nothing lowers a count but CLEAR.  The state, the drawn half of the id and how
+    much of it is drawn are held twice, so that a flipped register cannot open a gate or change who the node
+    is: it closes.
 
     **Latency**: one cycle from an alarm's cause to closed gates; a flip of the state closes them in the
     same cycle.
@@ -103,11 +104,11 @@ class Session(wiring.Component):
         m = Module()
         m.submodules.state = state = Twin(State)
         m.submodules.drawn = drawn = Twin(64)
-        second_word = Signal()
+        m.submodules.half = half = Twin(1)  # the high word is drawn
 
         now = state.value
         fault = Signal()
-        m.d.comb += fault.eq(state.fault | drawn.fault)
+        m.d.comb += fault.eq(state.fault | drawn.fault | half.fault)
 
         causes = Signal(len(Alarm))
         early = (now == State.DRAW) | (now == State.ENTER)
@@ -121,7 +122,8 @@ class Session(wiring.Component):
         m.d.comb += [state.next.eq(now), state.load.eq(1)]
         with m.Switch(now):
             with m.Case(State.CLEAR):
-                m.d.sync += [second_word.eq(0), self.ticks.eq(0)]
+                m.d.comb += half.load.eq(1)
+                m.d.sync += self.ticks.eq(0)
                 with m.If(self.clear_done & self.wiped):
                     m.d.comb += state.next.eq(State.DRAW)
             with m.Case(State.DRAW):
@@ -131,8 +133,8 @@ class Session(wiring.Component):
                     drawn.load.eq(self.random.valid),
                 ]
                 with m.If(self.random.valid):
-                    m.d.sync += second_word.eq(1)
-                    with m.If(second_word):
+                    m.d.comb += [half.next.eq(1), half.load.eq(1)]
+                    with m.If(half.value):
                         m.d.comb += state.next.eq(State.ENTER)
             with m.Case(State.ENTER):
                 with m.If(self.own_ready & self.clear_done):
@@ -154,6 +156,7 @@ class Session(wiring.Component):
         with m.If(self.roll):
             # The half id goes too: a flip in it must not outlive the session that it closed.
             m.d.comb += [state.next.eq(State.CLEAR), drawn.next.eq(0), drawn.load.eq(1)]
+            m.d.comb += [half.next.eq(0), half.load.eq(1)]
 
         m.d.comb += [
             self.clear_request.eq((now == State.CLEAR) | early),

@@ -194,7 +194,8 @@ class RegisterLog(wiring.Component):
             ]
 
         # A scan: accept and protect the sample, write it, then read.  There is no append to slot 0 meanwhile.
-        sample, sample_parity = Signal(96), Signal()
+        sample = Signal(96)
+        sample_parity = Signal()
         m.d.comb += self.scan.ready.eq(self.own_ready & ~now.scanning)
         with m.If(self.scan.valid & self.scan.ready):
             m.d.sync += [sample.eq(self.scan.payload), sample_parity.eq(self.scan.payload.xor())]

@@ -1,0 +1,138 @@
+"""Single-event upsets: every flip-flop of a component, and how to flip one in a running simulation.
+
+The list comes from the Verilog that is simulated, so that no register can be forgotten.  The model must be
+built with ``public=True``.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+from amaranth.back import verilog
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, RisingEdge
+
+TOP = "top"
+
+_MODULE = re.compile(r"^module (\\\S+ |\w+)\(.*?^endmodule", re.MULTILINE | re.DOTALL)
+_INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(\w+) \($", re.MULTILINE)
+_CLOCKED = re.compile(r"^    (.+?) <= ", re.MULTILINE)
+_REGISTER = re.compile(r"^  (?:output )?reg (?:\[(\d+):0\] )?(\\\S+ |\w+)(?: = .*)?;", re.MULTILINE)
+
+
+class Inside(wiring.Component):
+    """A component with the ports of ``block``, which is inside: no register of the block is a top-level port.
+
+    Verilator keeps such a register twice, and a flip would change only the copy that nothing reads.
+    """
+
+    def __init__(self, block: wiring.Component) -> None:
+        self.block = block
+        super().__init__(block.signature)
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.submodules.block = self.block
+        wiring.connect(m, wiring.flipped(self), self.block)
+        return m
+
+
+@dataclass(frozen=True)
+class FlipFlop:
+    """One bit of one register."""
+
+    path: tuple[str, ...]
+    bit: int
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}[{self.bit}]"
+
+
+def flip_flops(component: wiring.Component) -> list[FlipFlop]:
+    """Every flip-flop of ``component``.
+
+    Raises ``ValueError`` where there is one that it cannot name.
+    """
+    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    modules = {match[1].strip(): match[0] for match in _MODULE.finditer(text)}
+    return list(_walk(modules, TOP, ()))
+
+
+def _walk(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator[FlipFlop]:
+    widths = {match[2].strip(): int(match[1] or 0) + 1 for match in _REGISTER.finditer(modules[name])}
+    for register in dict.fromkeys(match[1].strip() for match in _CLOCKED.finditer(modules[name])):
+        if register not in widths:
+            raise ValueError(f"{name} clocks {register}, which is not a whole register")
+        for bit in range(widths[register]):
+            yield FlipFlop((*path, register.removeprefix("\\")), bit)
+    for match in _INSTANCE.finditer(modules[name]):
+        if (child := match[1].strip()) in modules:
+            yield from _walk(modules, child, (*path, match[2]))
+
+
+def flip(dut: Any, flip_flop: FlipFlop) -> None:
+    """Inverts the flip-flop now; call it between clock edges.  It keeps the value until it is clocked."""
+    handle = dut
+    for name in flip_flop.path:
+        handle = getattr(handle, name)
+    handle.value = int(handle.value) ^ 1 << flip_flop.bit
+
+
+Cycle = dict[str, int]
+"""Values of ports in one cycle."""
+
+
+class Replay:
+    """Runs the same inputs again and again, from reset, with or without a flip.
+
+    Parameters
+    ----------
+    dut : the cocotb handle; its clock is started here
+    inputs, outputs : names of ports
+    """
+
+    def __init__(self, dut: Any, *, inputs: list[str], outputs: list[str]) -> None:
+        self.dut = dut
+        self.inputs = {name: getattr(dut, name) for name in inputs}
+        self.outputs = {name: getattr(dut, name) for name in outputs}
+        cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+
+    async def run(
+        self,
+        stimulus: Iterable[Cycle] | Callable[[Cycle], Cycle | None],
+        *,
+        flip_flop: FlipFlop | None = None,
+        flip_at: int = 0,
+    ) -> tuple[list[Cycle], list[Cycle]]:
+        """Inputs and outputs of every cycle.
+
+        ``stimulus`` is the inputs of each cycle, or a function from the outputs of the cycle before to the
+        next inputs, or to ``None`` at the end.  In cycle ``flip_at`` the flip-flop is inverted, before
+        anything of that cycle is read.
+        """
+        dut = self.dut
+        following = (
+            stimulus if callable(stimulus) else (lambda steps: lambda _: next(steps, None))(iter(stimulus))
+        )
+        applied: list[Cycle] = []
+        seen: list[Cycle] = []
+        for port in self.inputs.values():
+            port.value = 0
+        dut.rst.value = 1
+        await RisingEdge(dut.clk)
+        await RisingEdge(dut.clk)
+        dut.rst.value = 0
+        while (values := following(seen[-1] if seen else {})) is not None:
+            for name, value in values.items():
+                self.inputs[name].value = value
+            await FallingEdge(dut.clk)
+            if flip_flop is not None and len(seen) == flip_at:
+                flip(dut, flip_flop)
+            await RisingEdge(dut.clk)
+            applied.append(values)
+            seen.append({name: int(port.value) for name, port in self.outputs.items()})
+        return applied, seen
