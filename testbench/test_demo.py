@@ -4,6 +4,7 @@ import json
 import os
 import re
 from contextlib import nullcontext
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -260,6 +261,16 @@ def test_usual_demo_learns():
     told = report(run(Task(epochs=2), engine=Engine.GOLDEN), engine=Engine.GOLDEN)
     assert told.accuracy >= 0.9
     assert told.flops_counted == told.flops_analytic
+
+
+def test_every_field_of_the_report_is_explained(outcome):
+    _, _, told = outcome
+    page = Path(__file__).resolve().parents[1] / "docs" / "demo.md"
+    table = page.read_text().partition("## The report")[2]
+    explained = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in row.split(", ")
+    }
+    assert explained == {f"`{field}`" for field in told}
 
 
 # Page

@@ -21,12 +21,15 @@ _USUAL = Task()
 def demo(
     nodes: Annotated[int, typer.Option(help="Nodes in the ring, 2 to 8.")] = _USUAL.nodes,
     epochs: Annotated[int, typer.Option(help="Times that each node goes through its data.")] = _USUAL.epochs,
+    batches: Annotated[
+        int | None, typer.Option(help="Steps an epoch; by default as many as the data fill.")
+    ] = None,
     engine: Annotated[
         Engine, typer.Option(help="Gateware, the golden model, or one against the other.")
     ] = Engine.LOCKSTEP,
     seed: Annotated[int, typer.Option(help="Fixes everything that is random.")] = _USUAL.seed,
     waves: Annotated[
-        bool, typer.Option("--waves", help="Write all signals of the gateware (FST); take few epochs.")
+        bool, typer.Option("--waves", help="Write all signals: 1 GB (FST) for each node and 20 steps.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report instead of a summary.")] = False,
 ) -> int:
@@ -36,7 +39,7 @@ def demo(
     """
     if waves and engine is Engine.GOLDEN:
         raise typer.BadParameter("the golden model has no waves: take --engine rtl or lockstep")
-    task = Task(nodes=nodes, epochs=epochs, seed=seed)
+    task = Task(nodes=nodes, epochs=epochs, batches=batches, seed=seed)
     task.validate()
     folder = toolchain.build_folder() / "demo"
     with Progress(
@@ -57,6 +60,7 @@ def demo(
 
     result = report(outcome, engine=engine)
     command = f"interlock demo --nodes {nodes} --epochs {epochs} --engine {engine.value} --seed {seed}"
+    command += f" --batches {batches}" if batches else ""
     write_atomically(folder / "report.json", result.to_json())
     write_atomically(folder / "report.html", render(result, command=command))
     if as_json:
