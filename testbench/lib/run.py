@@ -6,14 +6,12 @@ import os
 import re
 import shutil
 from pathlib import Path
-from unittest import mock
 from xml.etree import ElementTree
 
-import cocotb_tools.config
 from amaranth.lib import wiring
-from cocotb_tools.runner import get_runner
 from interlock import toolchain
-from interlock.device.verilate import TOP, Recipe, build
+from interlock.device import cocotb_model
+from interlock.device.verilate import build
 
 from lib.parameters import PARAMETERS, SEED, default_seed
 
@@ -58,7 +56,7 @@ def run(
         Time that the whole simulation may take.  Running out of it is a failure.
     """
     __tracebackhide__ = True
-    folder = build(component, _recipe(public=public, waves=waves), name=name)
+    folder = build(component, cocotb_model.recipe(public=public, waves=waves), name=name)
     case = json.dumps([test_module, parameters, testcase], sort_keys=True) + os.environ.get(
         "PYTEST_CURRENT_TEST", ""
     )
@@ -72,26 +70,6 @@ def run(
         return _verdict(test_dir, broken)
 
 
-def _recipe(*, public: bool, waves: bool) -> Recipe:
-    libraries = cocotb_tools.config.libs_dir
-    main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    return Recipe(
-        output=TOP,
-        runtime=(
-            "verilated",
-            "verilated_vpi",
-            "verilated_dpi",
-            "verilated_threads",
-            *(["verilated_vcd_c"] if waves else []),
-        ),
-        verilator=("--vpi", *(["--trace-vcd"] if waves else [])),
-        compiler=("-O1", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
-        linker=(f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-ldl"),
-        sources=(("main.cpp", main.read_text()),),
-        public=public,
-    )
-
-
 def _simulate(
     folder: Path,
     test_dir: Path,
@@ -102,29 +80,19 @@ def _simulate(
     timeout_seconds: int,
 ) -> str | None:
     """Simulates, leaving results and a log in ``test_dir``; returns what went wrong with the process."""
-    log = test_dir / "simulation.log"
-    seed = str(default_seed())
-    environment = toolchain.environment() | {"SIM_CMD_PREFIX": f"timeout --kill-after=5 {timeout_seconds}"}
-    environment.pop("PYTEST_CURRENT_TEST", None)  # else the runner exits the process in its own ways
-    broken = None
-    with mock.patch.dict(os.environ, environment, clear=True):
-        try:
-            get_runner("verilator").test(
-                test_module=test_module,
-                hdl_toplevel=TOP,
-                hdl_toplevel_lang="verilog",
-                build_dir=folder,
-                test_dir=test_dir,
-                results_xml=str(test_dir / "results.xml"),
-                testcase=testcase,
-                seed=seed,
-                waves=waves,
-                log_file=log,
-                extra_env={PARAMETERS: json.dumps(parameters), SEED: seed, "GPI_LOG_LEVEL": "WARNING"},
-            )
-        except RuntimeError as error:
-            broken = f"{error} (124: out of time, after {timeout_seconds} s)"
-    print(re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace")))
+    seed = default_seed()
+    broken = cocotb_model.simulate(
+        folder,
+        test_dir,
+        test_module,
+        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed)},
+        seed=seed,
+        testcase=testcase,
+        waves=waves,
+        timeout_seconds=timeout_seconds,
+    )
+    log = (test_dir / "simulation.log").read_text(errors="replace")
+    print(re.sub(r"\x1b\[[0-9;]*m", "", log))
     print(f"simulated in {test_dir}")
     return broken
 

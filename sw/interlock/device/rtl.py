@@ -167,13 +167,13 @@ class Rtl:
             raise Malformed(f"{name} cannot pause with probability {probability}")
         self._library.interlock_pause(self._handle, queue.number, probability, seed + 1000003 * queue.number)
 
+    def byte_count(self, name: str) -> int:
+        """Bytes that a stream of beats, or a monitored wire, has carried since reset."""
+        return int(self._library.interlock_bytes(self._handle, self._queue(name).number))
+
     def byte_counts(self) -> dict[str, int]:
-        """Bytes that each stream of beats and each monitored wire has carried since reset."""
-        return {
-            name: int(self._library.interlock_bytes(self._handle, queue.number))
-            for name, queue in self._queues.items()
-            if queue.beat_bytes
-        }
+        """The same for all of them."""
+        return {name: self.byte_count(name) for name, queue in self._queues.items() if queue.beat_bytes}
 
     def open_waves(self, path: Path | str) -> None:
         """Writes all signals, from now on, to an FST file."""

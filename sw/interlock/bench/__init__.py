@@ -1,0 +1,1 @@
+"""What ``interlock bench`` measures."""

@@ -1,0 +1,130 @@
+"""How much faster the batch engine simulates than cocotb does: the same gateware, the same traffic."""
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.interlock import Interlock
+
+from interlock import toolchain
+from interlock.bench import traffic
+from interlock.bench.core import LINK_TX, MAKER, BareInterlock, BenchFailed
+from interlock.device import cocotb_model, verilate
+from interlock.device.interface import beat_fields
+from interlock.device.tokens import FIRST, LAST, tokens_of
+from interlock.wires import Segment
+
+MESSAGES = 32
+"""Messages back to back."""
+REPEATS = 8
+"""Times that the batch engine, which is done sooner, sends them."""
+_SERIAL = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedFigures:
+    """Simulated cycles per second of processor time, on this machine.
+
+    Attributes
+    ----------
+    batch_cycles_per_second, cocotb_cycles_per_second : float
+    batch_vs_cocotb : float
+        The ratio of the two.
+    """
+
+    batch_cycles_per_second: float
+    cocotb_cycles_per_second: float
+    batch_vs_cocotb: float
+
+
+def compare(config: InterlockConfig) -> SpeedFigures:
+    """Sends the same messages through both.
+
+    Raises
+    ------
+    BenchFailed
+        If they do not send the same beats.
+    ToolMissing
+        If there is no cocotb.
+    """
+    sent = [traffic.message(number) for number in range(MESSAGES)]
+    by_batch, batch_link = _batch(config, sent)
+    by_cocotb, cocotb_link = _cocotb(config, sent)
+    if batch_link != cocotb_link:
+        raise BenchFailed("the batch engine and cocotb did not see the same beats on the link")
+    return SpeedFigures(
+        batch_cycles_per_second=by_batch,
+        cocotb_cycles_per_second=by_cocotb,
+        batch_vs_cocotb=by_batch / by_cocotb,
+    )
+
+
+def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
+    """Cycles per second, and the beats of the first round."""
+    due = traffic.link_beats(sent, config.beat_bytes)
+    link: list[int] = []
+    cycles, seconds = 0, 0.0
+    with BareInterlock(Interlock(config=config), serial=_SERIAL) as interlock:
+        interlock.greet()
+        rtl = interlock.rtl
+        for _ in range(REPEATS):
+            first_cycle, began, beats = rtl.cycles, time.process_time(), 0
+            rtl.push("tx", sent)
+            records: list[Segment] = []
+            while beats < due and rtl.cycles < first_cycle + 4 * due:
+                rtl.run(due - beats)
+                some = interlock.pop(LINK_TX)
+                records += some
+                beats += traffic.beats(some, config.beat_bytes)
+            seconds += time.process_time() - began
+            cycles += rtl.cycles - first_cycle
+            link = link or _payloads(records, config.beat_bytes)
+    return cycles / seconds, link
+
+
+def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
+    """Cycles per second, and the beats."""
+    folder = verilate.build(Interlock(config=config), cocotb_model.recipe())
+    test_dir = toolchain.build_folder() / "bench" / folder.name
+    with toolchain.locked(test_dir.with_suffix(".lock")):
+        shutil.rmtree(test_dir, ignore_errors=True)
+        test_dir.mkdir(parents=True)
+        task, result = test_dir / "task.json", test_dir / "result.json"
+        task.write_text(
+            json.dumps(
+                {
+                    "maker": MAKER,
+                    "serial": _SERIAL,
+                    "random": [_SERIAL, _SERIAL],
+                    "greeting": _payloads([traffic.greeting()], config.beat_bytes),
+                    "tx": _payloads(sent, config.beat_bytes),
+                    "beats": traffic.link_beats(sent, config.beat_bytes),
+                }
+            )
+        )
+        broken = cocotb_model.simulate(
+            folder,
+            test_dir,
+            "interlock.bench.cocotb_side",
+            environment={"INTERLOCK_BENCH_TASK": str(task), "INTERLOCK_BENCH_RESULT": str(result)},
+        )
+        if broken or not result.is_file():
+            raise BenchFailed(f"cocotb failed: {broken or 'no result'}, see {test_dir / 'simulation.log'}")
+        done: dict[str, Any] = json.loads(result.read_text())
+    return done["cycles"] / done["seconds"], done["link"]
+
+
+def _payloads(segments: Sequence[Segment], beat_bytes: int) -> list[int]:
+    """Beats as the payloads of a stream."""
+    at = beat_fields(beat_bytes)
+    return [
+        int.from_bytes(token["data"].tobytes(), "little") << at["data"]
+        | int(token["keep"]) << at["keep"]
+        | bool(token["ends"] & FIRST) << at["first"]
+        | bool(token["ends"] & LAST) << at["last"]
+        for token in tokens_of(segments, beat_bytes)
+    ]
