@@ -1,20 +1,19 @@
-"""Runs in the simulator: Egress between a software intake, counter, log, seal and host; bytes as the golden model has them."""
+"""Runs in the simulator: Egress between a software intake, counter, log, seal and host, against the model."""
 
 from random import Random
 
 import cbor2
 import cocotb
 from cocotb.triggers import RisingEdge
-from lib.parameters import generator, parameters
-from lib.patterns import PATTERNS
-from lib.streams import BeatSink, BeatSource, StreamSink, StreamSource, cycles, start
-
 from interlock.model.log import Entry as ModelEntry
 from interlock.model.records import RecordType, encode_prefix
 from interlock_hdl.config import Bin
 from interlock_hdl.intake import MessageInfo
 from interlock_hdl.message import Kind
 from interlock_hdl.ports import RecordBeat, ScannedEntry
+from lib.parameters import generator, parameters
+from lib.patterns import PATTERNS
+from lib.streams import BeatSink, BeatSource, StreamSink, StreamSource, cycles, start
 
 BINS = len(Bin)
 SESSION_ID = bytes(range(16))
@@ -272,12 +271,12 @@ async def latency_and_throughput_are_exact(dut):
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_cut_message_leaves_nothing_behind(dut):
-    """The epoch ends at every cycle of a message: the next message, to another slot, comes out whole and alone."""
+    """The epoch ends at every cycle of a message: the next one, to another slot, comes out whole."""
     rng = generator()
     bench = Bench(dut, rng, "none")
     await bench.begin()
     bench.log = random_entries(rng, 3)
-    for cut_after in range(0, 60):
+    for cut_after in range(60):
         bench.send(Kind.PEER, 0, rng.randbytes(200))
         payload = rng.randbytes(40)
         bench.send(Kind.PEER, 1, payload)

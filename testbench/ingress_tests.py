@@ -1,13 +1,9 @@
-"""Runs in the simulator: Ingress between software links, host, log and accelerator; the log is the golden model's."""
+"""Runs in the simulator: Ingress between software links, host, accelerator, and the golden model's log."""
 
 from random import Random
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from lib.parameters import generator, parameters
-from lib.patterns import PATTERNS
-from lib.streams import BeatSink, BeatSource, StreamSource, cycles, start, unpack
-
 from interlock.model.log import Answer as ModelAnswer
 from interlock.model.log import Entry, Log
 from interlock.model.records import RecordType, encode_prefix
@@ -16,6 +12,9 @@ from interlock_hdl.log.answer import Answer
 from interlock_hdl.message import Kind
 from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import RecordHeader
+from lib.parameters import generator, parameters
+from lib.patterns import PATTERNS
+from lib.streams import BeatSink, BeatSource, StreamSource, cycles, start, unpack
 
 OWN = bytes(range(16))
 CLEAR, UNLOGGED = 1, 8
@@ -100,7 +99,7 @@ class Bench:
             dut.merged.value = 0
 
     async def _watch(self) -> None:
-        """What must hold at any time; plays the link's part when a channel closes: the epoch ends a cycle later."""
+        """Counts closes, and plays the link's part in them: the epoch ends a cycle later."""
         dut = self.dut
         while True:
             await RisingEdge(dut.clk)
@@ -300,7 +299,7 @@ ENDS = range(0, 180, 2)
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(when=list(ENDS))
 async def a_message_of_an_ended_epoch_comes_out_whole_or_not_at_all(dut, when):
-    """The epoch ends at every second cycle of a message; the slot becomes clean by itself, and works again."""
+    """The epoch ends at every second cycle of a message; the slot becomes clean, and works again."""
     rng = generator()
     bench = Bench(dut, rng)
     await bench.begin()
@@ -326,7 +325,7 @@ async def a_message_of_an_ended_epoch_comes_out_whole_or_not_at_all(dut, when):
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_full_channel_does_not_hold_up_prefixes_of_others(dut):
-    """The accelerator takes nothing: staging of slot 0 fills up, and slot 1's prefix is merged all the same."""
+    """The accelerator takes nothing: slot 0 fills up, and slot 1's prefix is merged all the same."""
     rng = generator()
     bench = Bench(dut, rng)
     await bench.begin()

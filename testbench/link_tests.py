@@ -1,4 +1,4 @@
-"""Runs in the simulator: one LinkEpoch, driven and observed cycle by cycle, with a software peer at the far end."""
+"""Runs in the simulator: one LinkEpoch, cycle by cycle, with a software peer at the far end."""
 
 from collections import deque
 
@@ -9,7 +9,7 @@ from lib.parameters import generator, parameters
 
 
 class Peer:
-    """The far end as docs/specification.md, *Epochs of a CLEAR link*, tells it: a second implementation of the rules."""
+    """The far end as docs/specification.md, *Epochs of a CLEAR link*, has it: the rules a second time."""
 
     def __init__(self) -> None:
         self.up = self.heard = self.open = False
@@ -42,7 +42,7 @@ def levels(dut) -> tuple[bool, bool]:
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def epochs_never_mix(dut):
-    """Whatever falls, closes and reopens at whatever time, an epoch's beats all come from one epoch of the peer."""
+    """Whatever falls, closes and reopens: an epoch's beats all come from one epoch of the peer."""
     rng = generator()
     delay = parameters()["delay"]
     await start(dut)
@@ -58,14 +58,14 @@ async def epochs_never_mix(dut):
     )
 
     def judge(who: str) -> None:
-        """At the end of an epoch: what arrived in it is the start of one epoch of the other side, without a gap."""
+        """What arrived in an epoch is the start of one epoch of the other side, without a gap."""
         beats = arrived[who]
         assert len({e for e, _ in beats}) <= 1, f"{who} took beats of two epochs: {beats}"
         assert [n for _, n in beats] == list(range(len(beats))), f"{who} lost beats: {beats}"
         beats.clear()
 
     session_open = node_was_open = peer_was_open = False
-    for cycle in range(30000):
+    for _ in range(30000):
         await FallingEdge(dut.clk)
         node_open, peer_open = bool(int(dut.open.value)), peer.open
         quiet -= 1

@@ -207,7 +207,7 @@ async def early_events_and_beats_are_alarms_only_between_clear_done_and_its_fall
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def random_histories_never_open_a_gate_without_a_clear(dut):
-    """Any inputs in any order: after an alarm or a roll, open comes only after a wiped CLEAR and two fresh words."""
+    """Any inputs in any order: gates open only after a wiped CLEAR and two fresh words."""
     rng = generator()
     bench = Bench(dut)
     await bench.start()

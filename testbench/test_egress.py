@@ -1,10 +1,9 @@
 """Egress: records and exports byte for byte, latency, throughput, cut epochs."""
 
 import pytest
-from lib.run import run
-
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.egress import Egress
+from lib.run import run
 
 
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")

@@ -1,10 +1,9 @@
 """Ingress: merge before release, turns, every fault of the message parser, ended epochs."""
 
 import pytest
-from lib.run import run
-
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.ingress import Ingress
+from lib.run import run
 
 
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")

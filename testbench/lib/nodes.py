@@ -1,14 +1,13 @@
 """Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
 
-from interlock_hdl.accelerator.accelerator import Accelerator
-from interlock_hdl.config import InterlockConfig
-from interlock_hdl.node import Node
-
 from interlock.device.lockstep import LockstepNode
 from interlock.device.rtl_node import RtlNode
 from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
+from interlock_hdl.accelerator.accelerator import Accelerator
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.node import Node
 
 SCRATCH_WORDS = 1024
 QUEUE_WORDS = 512
