@@ -239,6 +239,11 @@ def wrong_records(good: Record) -> dict[str, bytes]:
         "cut by a block": data[:-16],
         "longer by a block": data + bytes(16),
     }
+    # Padding that leaves the CRC's state as zeros do: its last four bytes undo what its first one did.
+    padding = (zlib.crc32(data[:end] + b"\1") ^ zlib.crc32(data[:end] + b"\0")).to_bytes(4, "little")
+    wrong["padding that the CRC does not see"] = (
+        data[:end] + (b"\1" + padding).ljust(tag - end, b"\0") + data[tag:]
+    )
     for offset in range(end, tag):
         wrong[f"padding at {offset - end}"] = data[:offset] + b"\x01" + data[offset + 1 :]
     for offset in range(tag, len(data)):
@@ -292,6 +297,23 @@ async def every_broken_rule_of_bytes_is_a_fault(dut):
             await check_fault(test, name, beats_of(data, test.beat_bytes))
         else:
             raise AssertionError(f"the golden model finds nothing wrong with {name}")
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_wrong_header_is_a_fault_before_more_arrives(dut):
+    test = await begin(dut)
+    good = random_record(test.random, 33, 0).encode()
+    wrong = {
+        f"{name}={value:#x}": with_field(good, name, value) for name, value in ILLEGAL_FIELDS if name != "seq"
+    }
+    wrong |= {f"length={length}": with_field(good, "length", length) for length in (0, 4097, 8192, 65535)}
+    wrong |= {f"seq={seq:#x}": with_field(good, "seq", seq) for seq in (1, 1 << 32, 1 << 63)}
+    for name, data in wrong.items():
+        await test.new_epoch()
+        test.source.send_beats(beats_of(data, test.beat_bytes)[: HEADER.size // test.beat_bytes])
+        await test.source.drained()
+        await cycles(dut, test.latency)
+        assert dut.fault.value, f"{name}: no fault"
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")

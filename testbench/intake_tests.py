@@ -23,6 +23,8 @@ class Bench:
         self.messages, self.drain = settings["messages"], settings["drain"]
         self.kinds = frozenset(Kind(kind) for kind in settings["kinds"])
         self.header_beats = HEADER.size // self.beat_bytes
+        depth = max(self.messages * self.message_bytes, HEADER.size + self.message_bytes) // self.beat_bytes
+        self.places = depth + 2  # two beats stand in registers behind the memory
         dut.enable.value = 1
         dut.wipe.value = 0
         common = {"random": self.random, "unless": lambda: dut.wipe.value}
@@ -234,8 +236,7 @@ async def a_full_buffer_makes_the_port_wait(dut):
     await cycles(dut, 4 * test.message_bytes)
     assert not dut.i__ready.value
     assert test.messages - 1 <= len(test.verdicts) <= test.messages
-    depth = max(test.messages * test.message_bytes, HEADER.size + test.message_bytes) // test.beat_bytes
-    assert test.source.taken == depth + 2  # two more stand in registers behind the memory
+    assert test.source.taken == test.places
     test.beats.stalled = test.infos.stalled = False
     await test.settle()
     await cycles(dut, len(messages) * test.message_bytes // test.beat_bytes)
@@ -259,18 +260,29 @@ async def unclaimed_announcements_make_the_port_wait(dut):
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_refused_message_needs_no_room(dut):
-    """With the largest message in the buffer and nobody to take it, one of any length is taken to its end."""
+    """The buffer has room for a header alone, and nobody takes anything: at one beat a cycle to its end."""
     test = await begin(dut)
-    test.beats.stalled = test.infos.stalled = True
-    first, last = test.message(test.message_bytes), test.message()
-    test.source.send_message(first)
-    test.source.send_message(b"\xff" + bytes(20 * test.message_bytes))
+    test.beats.stalled = True
+    room = test.places - (HEADER.size + test.message_bytes) // test.beat_bytes - test.header_beats
+    legal = [test.message(test.message_bytes), test.message(room * test.beat_bytes - HEADER.size)]
+    for data in legal:
+        test.source.send_message(data)
     await test.settle()
-    assert test.verdicts == [True, False]
-    test.source.send_message(last)
-    test.beats.stalled = test.infos.stalled = False
+    wrong = b"\xff" + bytes(20 * test.message_bytes - 1)
+    test.source.send_message(wrong)
+    while not dut.i__valid.value:
+        await RisingEdge(dut.clk)
+    for _ in range(len(wrong) // test.beat_bytes):
+        assert dut.i__valid.value
+        assert dut.i__ready.value
+        await RisingEdge(dut.clk)
+    assert test.verdicts == [True, True, False]
+    test.source.send_message(wrong[: HEADER.size])
+    legal.append(test.message())
+    test.source.send_message(legal[-1])
+    test.beats.stalled = False
     await test.settle()
-    test.expect([first, last])
+    test.expect(legal)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

@@ -125,8 +125,9 @@ class ClearOpen(wiring.Component):
         tag_wrong = place.tag & (fourth.data[:CRC_BITS] != network(computed))
         wrong = fourth.wrong | tag_wrong
 
-        # The verdict.  A fault stays, so that nothing after it can be verified.  At the end of a record
-        # there is no beat of the next body in stage 4 yet: `commit` takes this record's alone.
+        # The verdict.  A fault stays, so that nothing after it can be verified; what it leaves uncommitted
+        # goes when `open` falls.  Where a record ends there is no beat of the next body in stage 4 yet:
+        # `commit` takes this record's alone.
         header = Signal(RecordHeader)
         verified = Signal()
         waiting = verified & ~queue.i.ready
@@ -147,7 +148,6 @@ class ClearOpen(wiring.Component):
             buffer.i.p.first.eq(place.first),
             buffer.i.p.last.eq(place.last),
             buffer.commit.eq(verified & queue.i.ready),
-            buffer.discard.eq(self.fault),
             queue.i.valid.eq(verified),
             queue.i.payload.eq(header),
         ]

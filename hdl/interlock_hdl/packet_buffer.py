@@ -132,7 +132,7 @@ class PacketBuffer(wiring.Component):
             control.d.sync += offered.eq(fetched)
         with m.If(reading | self.wipe):
             m.d.sync += fetch.eq(read_port.data)
-        with m.If(output_moves | self.wipe):
+        with m.If(output_moves):
             m.d.sync += output.eq(fetch)
 
         # Wiping: zeros go to every address, and by way of address 0 into the registers behind the memory,
