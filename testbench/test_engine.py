@@ -241,8 +241,8 @@ def test_roll_marks_what_belongs_to_a_session(node):
     node.push("host_in", [message(b"new")])
     node.run(6)
     events = [(event.name, event.arguments) for event in node.pop_schedule()]
-    # Five bytes were taken that no verdict covers.  A sample in cycle 13 covers 8 to 10, of the new session.
-    assert events == [("host_accept", ()), ("roll", (5,)), ("sample", (1, 2))]
+    # Two beats were taken that no verdict covers.  A sample in cycle 13 covers 8 to 10, of the new session.
+    assert events == [("host_accept", ()), ("roll", (2,)), ("sample", (1, 2))]
     carried = [message(b"complete"), message(b"begun"), Rolled(), message(b"new")]
     for wire in ("host_out", "monitor__tx", "monitor__rx"):
         assert node.pop(wire) == carried
@@ -251,7 +251,7 @@ def test_roll_marks_what_belongs_to_a_session(node):
     assert Rolled() in node.pop_operations(1)
     node.pulse("strobe", STROBE["roll"])
     node.run(1)
-    assert node.pop_schedule()[0].arguments == (3,)
+    assert node.pop_schedule()[0].arguments == (1,)
 
 
 def test_what_happens_during_a_clear_is_not_shown(node):

@@ -77,7 +77,7 @@ def test_a_frame_is_without_fault_exactly_if_its_beats_keep_the_rules(sent):
         end_is_run = all(keep in (1, 3, 7, 15) for _, keep, _, last in group if last)
         assert (not frame.fault) == (first_is_right and full and end_is_run)
         assert frame.complete == group[-1][3]
-        assert frame.taken == sum(keep.bit_count() for _, keep, _, _ in group)
+        assert frame.beats == len(group)
         if not frame.fault:
             assert bytes(frame.data) == b"".join(data[: keep.bit_length()] for data, keep, _, _ in group)
 
@@ -88,7 +88,39 @@ def test_the_cut_into_segments_means_nothing():
     pieces.put(Segment(b"0123", True, False))
     pieces.put(Segment(b"4567", False, False))
     pieces.put(Segment(b"89", False, True))
-    assert list(whole.queue) == list(pieces.queue)
+    (one,), (other,) = whole.queue, pieces.queue
+    assert (one.data, one.beats, one.complete, one.fault) == (b"0123456789", 3, True, "")
+    assert (other.data, other.beats, other.complete, other.fault) == (b"0123456789", 3, True, "")
+
+
+@pytest.mark.parametrize(
+    ("lost", "left"),
+    [
+        (0, ["", "keep"]),
+        (1, ["first", "keep"]),
+        (2, ["first", "keep"]),
+        (3, None),
+    ],
+)
+def test_what_follows_lost_beats_begins_anew(lost, left):
+    frames = Frames(4)
+    frames.put(Segment(b"01234567", True, False))
+    frames.put(Segment(b"89", False, True))
+    frames.put(RawBeat(bytes(4), 0, True, False))
+    assert frames.lose(lost) is (left is not None)
+    assert [frame.fault for frame in frames.queue] == (left or ["", "keep"])
+    assert [frame.beats for frame in frames.queue] == [3 - lost if left else 3, 1]
+
+
+def test_after_all_of_an_unfinished_message_is_lost_a_new_one_may_begin():
+    frames = Frames(4)
+    frames.put(RawBeat(bytes(4), 0, True, False))
+    frames.put(Segment(b"0123", False, False))
+    assert frames.lose(2)
+    assert not frames.lose(1)
+    frames.put(Segment(b"89", True, True))
+    (frame,) = frames.queue
+    assert (frame.data, frame.fault) == (b"89", "")
 
 
 @pytest.mark.parametrize(

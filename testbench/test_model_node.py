@@ -217,7 +217,7 @@ def test_a_roll_takes_along_what_the_host_had_half_sent(bench):
     whole = external(bytes(32)).data
     bench.push_host(Segment(whole[:32], True, False))
     bench.roll()
-    bench.choose("roll", 16)
+    bench.choose("roll", 1)
     bench.open()
     bench.push_host(Segment(whole[32:], False, True), external(b"next"))
     bench.run()

@@ -58,7 +58,7 @@ FORGERIES: dict[str, tuple[Rule, Forge]] = {
     "level_that_was_not_sent": (Rule.LEVEL_SENT, lambda f: f.insert_after(f.find("opened"), "level", 0)),
     "reopens_unasked": (Rule.REOPEN_ASKED, lambda f: f.insert_after(f.find("opened"), "reopen", 0)),
     "rolls_unasked": (Rule.ROLL_ASKED, lambda f: f.insert_after(f.find("opened"), "roll", 0)),
-    "roll_took_more_than_was_sent": (Rule.ROLL_BYTES, lambda f: f.change(f.find("roll"), arguments=(48,))),
+    "roll_took_more_than_was_sent": (Rule.ROLL_BEATS, lambda f: f.change(f.find("roll"), arguments=(3,))),
     "alarm_in_clear": (Rule.ALARM_STATE, lambda f: f.insert(0, "alarm", Alarm.OWN_AHEAD)),
     "second_alarm": (Rule.ALARM_STATE, lambda f: f.repeat(f.find("alarm"))),
     "alarm_without_a_bit": (Rule.ALARM_REASON, lambda f: f.insert_after(f.find("opened"), "alarm", 0)),

@@ -35,7 +35,7 @@ EVENTS: dict[str, dict[str, int]] = {
 
 What ends something (``close`` … ``roll``) comes late: in the first cycle of the new state the old one still
 acts.  ``level`` and ``reopen`` are emitted by the bench, after all of these, for nothing sees them before the
-next cycle; ``roll`` gets its argument (bytes that host in has taken of no message accepted or refused) and
+next cycle; ``roll`` gets its argument (beats that host in has taken of no message accepted or refused) and
 ``sample`` its positions from the bench's monitors.
 """
 

@@ -190,7 +190,7 @@ class Input {
   bool offering_ = false;
 };
 
-// An input whose messages are judged: knows how many bytes were taken that no verdict covers yet.
+// An input whose messages are judged: knows how many beats were taken that no verdict covers yet.
 template <typename Item>
 class JudgedInput : public Input<Item> {
  public:
@@ -198,21 +198,23 @@ class JudgedInput : public Input<Item> {
     if (!this->offering_ || !ready) return;
     const bool last = this->queue.front().last();
     this->take();
-    if (last) ends_.push_back(this->bytes);
+    ++beats_;
+    if (last) ends_.push_back(beats_);
   }
   void judge() {
     if (ends_.empty()) return;
     judged_ = ends_.front();
     ends_.pop_front();
   }
-  uint64_t unjudged() const { return this->bytes - judged_; }
+  uint64_t unjudged() const { return beats_ - judged_; }
   void forget() {
-    judged_ = this->bytes;
+    judged_ = beats_;
     ends_.clear();
   }
 
  private:
   std::deque<uint64_t> ends_;
+  uint64_t beats_ = 0;
   uint64_t judged_ = 0;
 };
 

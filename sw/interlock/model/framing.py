@@ -12,18 +12,21 @@ class Frame:
 
     Attributes
     ----------
+    items : list of Segment or RawBeat
+        As they came.
     data : bytearray
         Their bytes, up to the first fault.
-    taken : int
-        How many there are, counting what is kept of each.
+    beats : int
+        How many there are.
     complete : bool
         The one with ``last`` is there.
     fault : str
-        Which rule of framing is broken (``first``, ``last`` or ``keep``), at the end of ``data``; or nothing.
+        Which rule of framing is broken (``first`` or ``keep``), at the end of ``data``; or nothing.
     """
 
+    items: list[Segment | RawBeat] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
-    taken: int = 0
+    beats: int = 0
     complete: bool = False
     fault: str = ""
 
@@ -40,14 +43,7 @@ class Frames:
 
     def put(self, item: Segment | RawBeat) -> None:
         """Takes further beats.  ``ValueError`` if ``item`` is nothing that a wire can carry."""
-        if isinstance(item, RawBeat):
-            data, legal = self._kept(item)
-            taken = item.keep.bit_count()
-        else:
-            data, legal = item.data, True
-            taken = len(data)
-            if not data or (len(data) % self.beat_bytes and not item.last):
-                raise ValueError(f"a segment is whole beats of {self.beat_bytes} bytes, but for its last one")
+        data, legal = self._kept(item) if isinstance(item, RawBeat) else (self._whole(item), True)
         frame = self.queue[-1] if self.queue and not self.queue[-1].complete else None
         begins = frame is None
         if frame is None:
@@ -60,8 +56,37 @@ class Frames:
                 frame.fault = "keep"
             else:
                 frame.data += data
-        frame.taken += taken
+        frame.items.append(item)
+        frame.beats += self._beats(item)
         frame.complete = item.last
+
+    def lose(self, beats: int) -> bool:
+        """Drops beats of the oldest message, of which more must follow; ``False`` if there are no such beats.
+
+        What follows begins anew: most likely without a beat marked as the first, and so it is refused.
+        """
+        if not beats:
+            return True
+        if not self.queue or beats > self.queue[0].beats - self.queue[0].complete:
+            return False
+        frame = self.queue.popleft()
+        later, self.queue = self.queue, deque()
+        for item in frame.items:
+            lost = min(beats, self._beats(item))
+            beats -= lost
+            if lost < self._beats(item):
+                rest = item.data[lost * self.beat_bytes :]
+                self.put(Segment(rest, first=False, last=item.last) if lost else item)
+        self.queue += later
+        return True
+
+    def _beats(self, item: Segment | RawBeat) -> int:
+        return -(-len(item.data) // self.beat_bytes)
+
+    def _whole(self, segment: Segment) -> bytes:
+        if not segment.data or (len(segment.data) % self.beat_bytes and not segment.last):
+            raise ValueError(f"a segment is whole beats of {self.beat_bytes} bytes, but for its last one")
+        return segment.data
 
     def _kept(self, beat: RawBeat) -> tuple[bytes, bool]:
         """The bytes that ``keep`` keeps, and whether it is legal."""
@@ -70,16 +95,3 @@ class Frames:
         kept = beat.keep.bit_length()
         is_run = kept > 0 and beat.keep == (1 << kept) - 1
         return beat.data[:kept], is_run and (beat.last or kept == self.beat_bytes)
-
-    def lose(self, taken: int) -> bool:
-        """Drops bytes that were taken of a message not yet complete; ``False`` if there can be no such bytes.
-
-        What follows of that message is without its first beat, and so no legal message any more.
-        """
-        if not taken:
-            return True
-        if not self.queue or taken > self.queue[0].taken - self.queue[0].complete:
-            return False
-        self.queue[0].taken -= taken
-        self.queue[0].fault = "first"
-        return True

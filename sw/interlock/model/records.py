@@ -122,11 +122,12 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
         raise RecordError("too long", tag + TAG_BYTES, f"a body of {length} bytes ends before")
     if any(data[end:tag]):
         raise RecordError("padding", end, "not zero")
-    if complete:
-        if len(data) < tag + TAG_BYTES:
-            raise RecordError("cut short", len(data), f"a body of {length} bytes goes on")
-        if data[tag:] != encode_tail(zlib.crc32(data[:end]), 0):
-            raise RecordError("tag", tag, "wrong CRC-32")
+    if len(data) > tag and data[tag:] != encode_tail(zlib.crc32(data[:end]), 0)[: len(data) - tag]:
+        raise RecordError("tag", tag, "wrong CRC-32")
+    if complete and len(data) < tag + TAG_BYTES:
+        raise RecordError("cut short", len(data), f"a body of {length} bytes goes on")
+    if not complete and len(data) == tag + TAG_BYTES:
+        raise RecordError("last", len(data) - 1, "the tag ends the record")
     return length
 
 

@@ -63,7 +63,7 @@ class Rule(enum.StrEnum):
     LEVEL_SENT = "no level was sent on this link"
     REOPEN_ASKED = "the host did not ask for the channel"
     ROLL_ASKED = "the host did not ask for a new session"
-    ROLL_BYTES = "host in takes no more than was sent, and accepts or refuses what it took whole"
+    ROLL_BEATS = "host in takes no more than was sent, and accepts or refuses what it took whole"
     ALARM_STATE = "an alarm is heard outside CLEAR, and once a session"
     ALARM_REASON = "every alarm bit has a reason"
     DRAW_STATE = "words are drawn in DRAW, two a session"

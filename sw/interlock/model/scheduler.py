@@ -91,8 +91,7 @@ class SeededScheduler:
         """Some beats of the host's next message, but not its last one."""
         if not node.host_in.queue:
             return 0
-        frame, beat_bytes = node.host_in.queue[0], node.parameters.beat_bytes
-        return self._random.randint(0, (frame.taken - 1) // beat_bytes) * beat_bytes
+        return self._random.randint(0, node.host_in.queue[0].beats - 1)
 
 
 def choices(node: GoldenNode, cycle: int) -> Iterator[Choice]:

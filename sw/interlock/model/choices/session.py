@@ -20,11 +20,11 @@ def reopen(node: "GoldenNode", slot: int) -> None:
         link.closed = False
 
 
-def roll(node: "GoldenNode", host_bytes: int) -> None:
+def roll(node: "GoldenNode", host_beats: int) -> None:
     if not node.roll_asked:
         raise node.illegal(Rule.ROLL_ASKED)
-    if not node.host_in.lose(host_bytes):
-        raise node.illegal(Rule.ROLL_BYTES)
+    if not node.host_in.lose(host_beats):
+        raise node.illegal(Rule.ROLL_BEATS)
     node.roll_asked = node.roll_due = False
     _close_gates(node)
     node.accelerator.clear()
