@@ -130,6 +130,29 @@ def test_a_record_cut_short_is_refused_and_its_beginning_alone_is_not(record, dr
     assert check_record(part, seq=record.seq, complete=False) in (None, len(record.body))
 
 
+@given(records, st.data())
+def test_what_is_wrong_with_a_flipped_byte_shows_with_that_byte(record, draw):
+    """Gateware looks at every beat as it comes, and closes a channel without waiting for the rest."""
+    data = bytearray(record.encode())
+    tag = len(data) - 16
+    fixed = [0, 3, 4, 5, *range(8, 16), *range(16 + len(record.body), len(data))]  # all but what may vary
+    at = draw.draw(st.sampled_from(fixed))
+    data[at] ^= draw.draw(st.integers(1, 255))
+    check_record(bytes(data[:at]), seq=record.seq, complete=False)
+    with pytest.raises(RecordError) as caught:
+        check_record(bytes(data[: at + 1]), seq=record.seq, complete=False)
+    assert caught.value.reason != "last"
+    assert (caught.value.reason == "tag") == (at >= tag)
+
+
+@given(records)
+def test_a_record_without_its_last_is_refused_when_its_last_byte_has_come(record):
+    data = record.encode()
+    check_record(data[:-1], seq=record.seq, complete=False)
+    with pytest.raises(RecordError, match="last"):
+        check_record(data, seq=record.seq, complete=False)
+
+
 @given(records, st.binary(min_size=1, max_size=20))
 def test_a_record_that_goes_on_is_refused(record, more):
     with pytest.raises(RecordError, match="too long"):
