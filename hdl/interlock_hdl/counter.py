@@ -94,15 +94,14 @@ class FlopCounter(wiring.Component):
             m.d.comb += [lane.counting.eq(self.counting), lane.sample.eq(self.sample)]
             m.d.comb += [inner.eq(outer) for inner, outer in zip(lane.events, self.events, strict=True)]
 
-        # Two comparisons, each with a register of its own: all 200 bits at once would be the slowest path.
-        totals_differ = Signal()
-        samples_differ = Signal()
+        # Some 200 bits are compared, in parts, so that it takes no longer than anything else here.
+        differences = Cat(plain.state, plain.count, plain.sampled) ^ Cat(
+            inverted.state, inverted.count, inverted.sampled
+        )
+        differ = Signal(4)
         mismatch = Signal()
-        m.d.sync += [
-            totals_differ.eq(Cat(plain.total, plain.saturated) != Cat(inverted.total, inverted.saturated)),
-            samples_differ.eq(Cat(plain.count, plain.sampled) != Cat(inverted.count, inverted.sampled)),
-            mismatch.eq(mismatch | totals_differ | samples_differ),
-        ]
+        m.d.sync += [part.eq(differences[n :: len(differ)].any()) for n, part in enumerate(differ)]
+        m.d.sync += mismatch.eq(mismatch | differ.any())
 
         m.d.comb += [
             self.sampled.eq(plain.sampled & inverted.sampled),
@@ -118,8 +117,8 @@ class FlopCounter(wiring.Component):
 class Lane(wiring.Component):
     """One of the two copies of the pipeline: take in, look up, multiply; add the ports up; accumulate; hold.
 
-    Members as of :class:`FlopCounter`, and ``total``, the accumulator, and ``addend``, what it takes in this
-    cycle.  The inverted lane has no bins.
+    Members as of :class:`FlopCounter`, and ``addend``, what is added in this cycle, ``total``, all that was
+    added before, and ``state``, the registers that the total is made of.  The inverted lane has no bins.
     """
 
     def __init__(self, issue_ports: tuple[IssuePort, ...], weights: WeightTable, *, inverted: bool) -> None:
@@ -138,6 +137,7 @@ class Lane(wiring.Component):
             "sample": In(1),
             "sampled": Out(1),
             "addend": Out(range(most + 1)),
+            "state": Out(TOTAL_BITS + 2),
             "total": Out(TOTAL_BITS),
             "count": Out(TOTAL_BITS),
             "saturated": Out(1),
@@ -172,13 +172,18 @@ class Lane(wiring.Component):
         m.d.comb += self.sampled.eq(registers.hold(take, name="sampled"))
 
         m.d.comb += self.addend.eq(registers.sum(addends, self.levels, name="sum"))
-        total, saturated = registers.accumulate(self.addend, name="total")
-        count = registers.hold(total, enable=take, name="count")
-        m.d.comb += [self.total.eq(total), self.saturated.eq(saturated), self.count.eq(count)]
+        low, wrapped, full = registers.accumulate(self.addend, name="total")
+        m.d.comb += [
+            self.state.eq(Cat(low, wrapped, full)),
+            self.saturated.eq(wrapped | full),
+            self.total.eq(low | self.saturated.replicate(TOTAL_BITS)),
+            self.count.eq(registers.hold(self.total, enable=take, name="count")),
+        ]
         for row in self.binned:
             name = row.name.lower()
             addend = registers.sum(binned[row], self.levels, name=f"{name}_sum")
-            total, _ = registers.accumulate(addend, name=f"{name}_total")
+            low, wrapped, full = registers.accumulate(addend, name=f"{name}_total")
+            total = low | (wrapped | full).replicate(TOTAL_BITS)
             m.d.comb += self.bins[row].eq(registers.hold(total, enable=take, name=f"{name}_count"))
         return m
 
@@ -253,11 +258,23 @@ class _Registers:
             ]
         return addends[0] if addends else Const(0)
 
-    def accumulate(self, addend: Value, *, name: str) -> tuple[Value, Value]:
-        """All that was ever added, up to 2**96 - 1; and whether it was more than that."""
-        following = Signal(TOTAL_BITS + 1, name=f"{name}_following")
-        low = self.hold(following[:TOTAL_BITS], name=name)
-        full = self.latch(following[TOTAL_BITS], name=f"{name}_full")
-        # `full` masks what is read, not what is stored: so the carry drives one flip-flop and not 96.
-        self.m.d.comb += following.eq(low + addend)
-        return low | full.replicate(TOTAL_BITS), full
+    def accumulate(self, addend: Value, *, name: str) -> tuple[Value, Value, Value]:
+        """All that was ever added, modulo 2**96; whether that wrapped round just now; whether it did before.
+
+        What has wrapped is for the reader to mask: so the carry drives one flip-flop and not 96.
+        """
+        mask = (1 << TOTAL_BITS) - 1
+        register = Signal(TOTAL_BITS, name=f"{name}_register", init=mask if self.inverted else 0)
+        if self.inverted:
+            # The inverse of a sum is a difference, a - b = a + ~b + 1.  The ones below the first bit are the
+            # carry in: this leaves no inverter before or behind the carry chain, the longest path of all.
+            subtrahend = addend | Const(0, TOTAL_BITS)
+            following = (Cat(Const(1), register) + Cat(Const(1), ~subtrahend))[1:]
+            wraps = ~following[TOTAL_BITS]
+        else:
+            following = register + addend
+            wraps = following[TOTAL_BITS]
+        self.m.d.sync += register.eq(following)
+        low = (~register).as_unsigned() if self.inverted else register
+        wrapped = self.hold(wraps, name=f"{name}_wrapped")
+        return low, wrapped, self.latch(wrapped, name=f"{name}_full")

@@ -24,7 +24,7 @@ def ago(m: Module, value: Value, cycles: int) -> Value:
 
 
 LaneOutputs = data.StructLayout(
-    {"sampled": 1, "total": TOTAL_BITS, "count": TOTAL_BITS, "saturated": 1, "over_peak": 1}
+    {"sampled": 1, "state": TOTAL_BITS + 2, "count": TOTAL_BITS, "saturated": 1, "over_peak": 1}
 )
 """All that the counter takes from a lane for the properties here: everything but the bins."""
 
