@@ -29,9 +29,9 @@ class Intake(wiring.Component):
     """Buffers messages, drops those that are not legal, and offers the rest.
 
     The rules are those of ``docs/specification.md``, section *Beats and messages*.  A refused message is
-    taken to its ``last`` and leaves no trace in the buffer.  As soon as a message is known to be refused
-    its beats need no room, and one longer than ``message_bytes`` is known in time: the port never waits for
-    room that cannot come.
+    taken to its ``last`` and leaves no trace in the buffer.  Once it is known to be refused it is never
+    held up, and one longer than ``message_bytes`` is known in time: the port never waits for room that
+    cannot come.
 
     Latency: ``latency`` cycles from a message's last beat to its first at ``o``.  Throughput: one beat a
     cycle, messages back to back.
@@ -140,8 +140,9 @@ class Intake(wiring.Component):
         payload_taken = Signal(range(payload_beats + 1))
         refusing = Signal()  # the message is refused already
 
+        # A message that is being refused always has room: the place that its wrong beat found, and left.
         room = buffer.i.ready & queue.i.ready
-        m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & (refusing | room)))
+        m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & room))
         taken = self.i.valid & self.i.ready & ~self.wipe
 
         # What is wrong with this beat.
