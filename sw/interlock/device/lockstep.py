@@ -10,7 +10,7 @@ from interlock.model.session import State
 from interlock.wires import HostItem, Level, LinkItem, Rolled, Segment, TracedNode
 
 _IDLE_STEPS = 100_000
-"""Steps that an accelerator may take at the end of a run without anything coming of them."""
+"""Steps that an accelerator may take without anything coming of them."""
 
 
 class LockstepNode:
@@ -90,21 +90,25 @@ class LockstepNode:
             if wire.is_ahead:
                 raise Mismatch(wire.name, f"there is more than there should be at cycle {self.cycles}")
 
-    def finish(self) -> None:
-        """Ends the run: nothing may be outstanding, in either node, nor left to compare."""
-        self.run(0)
-        busy = self._accelerator_runs_on()
-        left = self.golden.outstanding()
+    def outstanding(self) -> list[str]:
+        """What has still to happen before everything that was sent has had its consequences."""
         wires: list[Wire | OperationWire] = list(self._links)
+        busy = False
         if self.golden.session.state is not State.CLOSED:  # closed gates hold back whatever was on its way
             wires += [self._host, self._rx]
             if not self.golden.egress.accepted:  # a message that cannot leave holds up its accelerator
                 wires += [self._tx, *self._operations.values()]
-                left += ["the accelerator still runs"] if busy else []
-        for wire in wires:
-            wire.compare()
-            if wire.is_behind:
-                left.append(f"{wire.name} is incomplete")
+                busy = self._accelerator_runs_on()
+        return [
+            *self.golden.outstanding(),
+            *(f"{wire.name} is incomplete" for wire in wires if wire.is_behind),
+            *(["the accelerator still runs"] if busy else []),
+        ]
+
+    def finish(self) -> None:
+        """Ends the run: nothing may be outstanding, in either node, nor left to compare."""
+        self.run(0)
+        left = self.outstanding()
         if left:
             raise Mismatch(self.name, f"outstanding at cycle {self.cycles}: {'; '.join(left)}")
 
@@ -158,5 +162,13 @@ class LockstepNode:
                 wire.compare()
 
     def _accelerator_runs_on(self) -> bool:
-        """Lets the golden accelerator compute until it waits for a message; whether it never does."""
-        return all(self.golden.compute() for _ in range(_IDLE_STEPS))
+        """Lets the golden accelerator compute until it waits or something comes of it; if neither happens."""
+        wires: list[Wire | OperationWire] = [self._tx, *self._operations.values()]
+        for _ in range(_IDLE_STEPS):
+            if not self.golden.compute():
+                return False
+            for wire in wires:
+                wire.compare()
+                if wire.is_behind:
+                    return False
+        return True

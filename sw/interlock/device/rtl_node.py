@@ -43,6 +43,7 @@ class RtlNode:
         self.rtl = Rtl(node, name=name, waves=waves)
         self.rtl.set("maker", maker)
         self.rtl.set("serial", serial)
+        self._reopening = 0
 
     def push_link(self, slot: int, items: Iterable[LinkItem]) -> None:
         """The other end of link ``slot`` sends ``items``."""
@@ -62,11 +63,14 @@ class RtlNode:
 
     def reopen(self, slot: int) -> None:
         """The host wants a closed channel back, in the next cycle that runs."""
-        self.rtl.pulse("reopen", 1 << slot)
+        self._reopening |= 1 << slot
+        self.rtl.pulse("reopen", self._reopening)
 
     def run(self, cycles: int) -> None:
         """Runs for ``cycles`` clock cycles."""
         self.rtl.run(cycles)
+        if cycles:
+            self._reopening = 0
 
     def pop_link(self, slot: int) -> Sequence[Segment | Level]:
         """What link ``slot`` sent."""

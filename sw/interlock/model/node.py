@@ -96,7 +96,7 @@ class GoldenNode:
         self.host_in = Frames(parameters.beat_bytes)
         self.random: deque[int] = deque()
         self.roll_asked = self.roll_due = False
-        self.reopen_asked = [0] * parameters.links
+        self.reopen_asked = [False] * parameters.links
         self._device = {"maker": maker, "serial": serial}
         self._event = Event(0, "reset")
         self.begin_session()
@@ -134,7 +134,7 @@ class GoldenNode:
         self.roll_due |= self.session.state is not State.CLEAR  # where it changes nothing
 
     def reopen(self, slot: int) -> None:
-        self.reopen_asked[slot] += 1
+        self.reopen_asked[slot] = True
 
     # The accelerator
 
@@ -211,7 +211,7 @@ class GoldenNode:
             for slot, link in enumerate(self.links)
             for what, is_left in (
                 ("the next level", link.level_is_next),
-                ("reopening", self.reopen_asked[slot] > 0),
+                ("reopening", self.reopen_asked[slot]),
                 (
                     "the end of the epoch",
                     link.open and (link.lost or link.closed or self.session.state is not State.OPEN),

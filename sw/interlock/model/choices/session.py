@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def reopen(node: "GoldenNode", slot: int) -> None:
     if not node.reopen_asked[slot]:
         raise node.illegal(Rule.REOPEN_ASKED)
-    node.reopen_asked[slot] -= 1
+    node.reopen_asked[slot] = False
     link = node.links[slot]
     if link.closed_at != node.cycle:  # the host cannot mean a channel that is closing in this very cycle
         link.closed = False
