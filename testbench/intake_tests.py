@@ -1,102 +1,15 @@
-"""Runs in the simulator: one Intake between a port that is not trusted and a software egress."""
+"""Runs in the simulator: one Intake and mostly legal messages; pace, room, gate, drain and wipe."""
 
 from dataclasses import replace
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock.model.messages import HEADER, Kind, Message, MessageError
-from interlock_hdl.beat import Beat
-from interlock_hdl.intake import MessageInfo
-from lib.beats import BeatValue, beats_of, messages_of
-from lib.parameters import generator, parameters
+from intake_bench import begin
+from interlock.model.messages import HEADER
+from lib.beats import beats_of
 from lib.patterns import PATTERNS
-from lib.recorder import Recorder, cycle_number
-from lib.streams import BeatSource, cycles, start
-
-
-class Bench:
-    def __init__(self, dut, *, port: str = "none", beats: str = "none", infos: str = "none") -> None:
-        settings = parameters()
-        self.dut, self.random = dut, generator()
-        self.beat_bytes, self.latency = settings["beat_bytes"], settings["latency"]
-        self.slots, self.message_bytes = settings["slots"], settings["message_bytes"]
-        self.messages, self.drain = settings["messages"], settings["drain"]
-        self.kinds = frozenset(Kind(kind) for kind in settings["kinds"])
-        self.header_beats = HEADER.size // self.beat_bytes
-        depth = max(self.messages * self.message_bytes, HEADER.size + self.message_bytes) // self.beat_bytes
-        self.places = depth + 2  # two beats stand in registers behind the memory
-        dut.enable.value = 1
-        dut.wipe.value = 0
-        common = {"random": self.random, "unless": lambda: dut.wipe.value}
-        self.source = BeatSource(dut, "i", self.beat_bytes, pattern=port, random=self.random)
-        self.beats = Recorder(dut, "o", Beat(self.beat_bytes), pattern=beats, **common)
-        self.infos = Recorder(dut, "messages", MessageInfo(self.message_bytes), pattern=infos, **common)
-        self.verdicts: list[bool] = []  # of each message, whether it was accepted
-        self.not_first = 0
-        self.ends: list[int] = []  # the cycle in which the last beat of each message was taken
-        cocotb.start_soon(self._check())
-
-    async def _check(self) -> None:
-        dut = self.dut
-        ends_here = 1 << Beat(self.beat_bytes)["last"].offset
-        while True:
-            await RisingEdge(dut.clk)
-            if dut.rst.value:
-                continue
-            taken = dut.i__valid.value and dut.i__ready.value
-            assert dut.wipe.value or dut.enable.value or not taken, "took a beat through a closed gate"
-            ends = bool(taken and int(dut.i__payload.value) & ends_here and not dut.wipe.value)
-            assert (dut.accepted.value or dut.refused.value) == ends
-            assert not (dut.accepted.value and dut.refused.value)
-            if ends:
-                self.verdicts.append(bool(dut.accepted.value))
-                self.ends.append(cycle_number())
-            self.not_first += bool(dut.not_first.value)
-
-    def is_legal(self, data: bytes) -> bool:
-        """As the golden model judges it."""
-        try:
-            Message.decode(data, kinds=self.kinds, links=self.slots, message_bytes=self.message_bytes)
-        except MessageError:
-            return False
-        return True
-
-    def message(self, length: int | None = None) -> bytes:
-        """A legal message."""
-        length = self.random.randint(0, self.message_bytes) if length is None else length
-        kind = self.random.choice(sorted(self.kinds))
-        peer = self.random.randrange(self.slots) if kind == Kind.PEER else 0
-        return Message(kind, peer, self.random.randbytes(length)).encode()
-
-    def illegal_message(self) -> bytes:
-        """A message that is refused for what is in it."""
-        while True:
-            data = bytearray(self.message(self.random.randint(0, 2 * self.message_bytes)))
-            if self.random.random() < 0.7:
-                data[self.random.randrange(HEADER.size)] ^= 1 << self.random.randrange(8)
-            del data[self.random.choice((len(data), len(data), self.random.randint(1, len(data)))) :]
-            if not self.is_legal(bytes(data)):
-                return bytes(data)
-
-    def expect(self, messages: list[bytes], since: int = 0) -> None:
-        """Exactly these were accepted and have come out."""
-        beats = [BeatValue.of(fields, self.beat_bytes) for fields in self.beats.since(since)]
-        assert messages_of(beats, self.beat_bytes) == messages
-        infos = [
-            {"kind": data[0], "slot": int.from_bytes(data[2:4]), "length": len(data) - HEADER.size}
-            for data in messages
-        ]
-        assert self.infos.since(since) == infos
-
-    async def settle(self) -> None:
-        await self.source.drained()
-        await cycles(self.dut, 30)
-
-
-async def begin(dut, **patterns: str) -> Bench:
-    test = Bench(dut, **patterns)
-    await start(dut)
-    return test
+from lib.recorder import cycle_number
+from lib.streams import cycles
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -155,74 +68,6 @@ async def one_beat_a_cycle_back_to_back(dut, lengths):
         await RisingEdge(dut.clk)
     await test.settle()
     test.expect(messages)
-
-
-def wrong_bytes(test: Bench) -> dict[str, bytes]:
-    """By name: messages that are refused for what is in them."""
-    peer = Message(Kind.PEER, 1, test.random.randbytes(30)).encode()
-    export = Message(Kind.EXPORT, 0, test.random.randbytes(30)).encode()
-    wrong = {f"kind {kind}": bytes([kind]) + export[1:] for kind in (0, 3, 4, 5, 6, 7, 0x11, 0x81, 255)}
-    wrong |= {f"flag {bit}": peer[:1] + bytes([1 << bit]) + peer[2:] for bit in range(8)}
-    wrong |= {
-        f"PEER to {slot}": peer[:2] + slot.to_bytes(2) + peer[4:]
-        for slot in (test.slots, test.slots + 1, 0x100, 0x101, 0xFFFF)
-    }
-    wrong |= {f"EXPORT to {slot}": export[:2] + slot.to_bytes(2) + export[4:] for slot in (1, 2, 0x100)}
-    wrong |= {f"bound bit {bit}": peer[:4] + (1 << bit).to_bytes(12) + peer[16:] for bit in range(96)}
-    wrong |= {f"cut after {length} bytes": peer[:length] for length in range(1, HEADER.size)}
-    wrong |= {
-        f"{excess} bytes too long": export[:16] + bytes(test.message_bytes + excess)
-        for excess in (1, 4, 16, 17, 1000)
-    }
-    return wrong
-
-
-def wrong_framings(test: Bench) -> dict[str, list[BeatValue]]:
-    """By name: legal bytes in beats that are not as they must be."""
-    beats = beats_of(test.message(40), test.beat_bytes)
-    full = (1 << test.beat_bytes) - 1
-    wrong = {"first missing": [replace(beats[0], first=False), *beats[1:]]}
-    for n, beat in enumerate(beats):
-        before, after = beats[:n], beats[n + 1 :]
-        if n:
-            wrong[f"first at beat {n}"] = [*before, replace(beat, first=True), *after]
-        for keep in range(1 << 4):
-            illegal = full ^ 15 ^ keep if n < len(beats) - 1 else full << 1 & full ^ keep << 1
-            if illegal != full:
-                wrong[f"keep {illegal:#x} at beat {n}"] = [*before, replace(beat, keep=illegal), *after]
-    wrong["keep 0 at the end"] = [*beats[:-1], replace(beats[-1], keep=0)]
-    wrong["hole at the end"] = [*beats[:-1], replace(beats[-1], keep=0b101)]
-    wrong["all at once"] = [replace(beats[1], first=True, last=True, keep=0)]
-    return wrong
-
-
-async def check_refused(test: Bench, name: str, beats: list[BeatValue]) -> None:
-    """Between two legal messages, which pass as if it were not there."""
-    verdicts = len(test.verdicts)
-    since = cycle_number()
-    around = [test.message(), test.message()]
-    test.source.send_message(around[0])
-    test.source.send_beats(beats)
-    test.source.send_message(around[1])
-    await test.settle()
-    assert test.verdicts[verdicts:] == [True, False, True], name
-    test.expect(around, since=since)
-
-
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def every_wrong_message_is_refused(dut):
-    test = await begin(dut)
-    for name, data in wrong_bytes(test).items():
-        assert not test.is_legal(data), f"the golden model finds nothing wrong with {name}"
-        await check_refused(test, name, beats_of(data, test.beat_bytes))
-
-
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def every_wrong_framing_is_refused(dut):
-    test = await begin(dut)
-    for name, beats in wrong_framings(test).items():
-        await check_refused(test, name, beats)
-    assert not test.not_first
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

@@ -5,11 +5,12 @@ from interlock_hdl.clear_open import ClearOpen
 from lib.run import run
 
 
+@pytest.mark.parametrize("module", ["clear_open_tests", "clear_open_fault_tests"])
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
-def test_clear_open(beat_bytes):
+def test_clear_open(beat_bytes, module):
     clear_open = ClearOpen(beat_bytes=beat_bytes)
     parameters = {"beat_bytes": beat_bytes, "latency": clear_open.latency}
-    run(clear_open, "clear_open_tests", parameters=parameters, public=True)
+    run(clear_open, module, parameters=parameters, public=True)
 
 
 def test_parameters_are_checked():

@@ -8,16 +8,17 @@ from lib.run import run
 KINDS = (Kind.PEER, Kind.EXPORT)
 
 
+@pytest.mark.parametrize("module", ["intake_tests", "intake_refusal_tests"])
 @pytest.mark.parametrize(
     ("beat_bytes", "drain"),
     [(4, True), (16, True), (16, False)],
     ids=["beats4-drain", "beats16-drain", "beats16"],
 )
-def test_intake(beat_bytes, drain):
+def test_intake(beat_bytes, drain, module):
     settings = {"beat_bytes": beat_bytes, "slots": 3, "message_bytes": 64, "messages": 2, "drain": drain}
     intake = Intake(kinds=KINDS, **settings)
     parameters = {**settings, "kinds": [int(kind) for kind in KINDS], "latency": intake.latency}
-    run(intake, "intake_tests", parameters=parameters, public=True)
+    run(intake, module, parameters=parameters, public=True)
 
 
 @pytest.mark.parametrize(
