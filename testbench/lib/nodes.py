@@ -1,13 +1,16 @@
 """Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
 
+from functools import cache
+
 from interlock.device.lockstep import LockstepNode
-from interlock.device.rtl_node import RtlNode
 from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
 from interlock_hdl.accelerator.accelerator import Accelerator
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.node import Node
+
+from lib.watched import WatchedNode
 
 SCRATCH_WORDS = 1024
 QUEUE_WORDS = 512
@@ -19,15 +22,21 @@ def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=8)
 
 
-def rtl_node(config: InterlockConfig, *, serial: int) -> RtlNode:
-    """The gateware of a node with a small accelerator."""
+@cache
+def gateware(config: InterlockConfig) -> Node:
+    """A node with a small accelerator; one component for all that are of the same build."""
     accelerator = Accelerator(
         beat_bytes=config.beat_bytes,
         links=config.links,
         scratch_words=SCRATCH_WORDS,
         queue_words=QUEUE_WORDS,
     )
-    return RtlNode(Node(config=config, accelerator=accelerator), maker=MAKER, serial=serial)
+    return Node(config=config, accelerator=accelerator)
+
+
+def rtl_node(config: InterlockConfig, *, serial: int) -> WatchedNode:
+    """The gateware of a node, fresh from reset."""
+    return WatchedNode(gateware(config), maker=MAKER, serial=serial)
 
 
 def golden_node(config: InterlockConfig, *, serial: int) -> GoldenNode:

@@ -1,0 +1,319 @@
+"""A node in lockstep whose peers and host do what they like: forge, cut, replay, toggle every level."""
+
+import time
+from random import Random
+
+from interlock.device.assembler import FOREVER, Program
+from interlock.device.compare import Mismatch
+from interlock.device.loader import data_message
+from interlock.model.log import Entry
+from interlock.model.records import RecordType
+from interlock.model.session import State
+from interlock.wires import Level, RawBeat, Segment
+from lib.garbage import garbage
+from lib.jobs import PROGRAM, queue_words
+from lib.nodes import lockstep_node, small_config
+from lib.peer import Peer, reseal
+from lib.settle import outstanding
+
+from campaigns.tally import Tally
+
+PATIENCE = 400_000
+"""Cycles after which everything must have come to rest."""
+LINK_WORDS = 400
+"""Words that may wait in a queue which the accelerator reads, of 512."""
+HOST_WORDS = 200
+"""Words that a host sends in one session: those of the last one may still be on their way."""
+
+
+def echo() -> Program:
+    """Adds to what comes from slot 0, and gives it back, and to the other link, and to the host."""
+    program = Program(origin=PROGRAM, scratch_words=1024)
+    with program.loop(FOREVER):
+        program.receive(y=0, source=0, words=100)
+        program.add(y=0, a=0, b=8, words=20)
+        program.send(a=0, slot=0, length=100)
+        program.export(a=0, length=50)
+        program.send(a=0, slot=1, length=33)
+    return program
+
+
+def talk() -> Program:
+    """Computes and sends, and never listens."""
+    program = Program(origin=PROGRAM, scratch_words=1024)
+    with program.loop(12) as i:
+        program.matmul(y=0, a=64, b=96, rows=2, columns=2, k=8)
+        program.send(a=0, slot=1, length=4500)
+        program.send(a=0 + 3 * i, slot=0, length=0)
+        program.export(a=0, length=300)
+    program.halt()
+    return program
+
+
+class Rogues:
+    """One random history of one node.
+
+    Parameters
+    ----------
+    seed : int
+    beat_bytes : int
+    rounds : int
+        From quiet to quiet.
+    """
+
+    def __init__(self, seed: int, *, beat_bytes: int = 16, rounds: int = 12) -> None:
+        self.random = Random(seed)
+        self.rounds = rounds
+        self.config = small_config(beat_bytes)
+        self.node = lockstep_node(self.config, serial=1)
+        self.golden = self.node.golden
+        self.watched = self.node.node
+        self.peers = [Peer(self.node, slot, session_id=0xA0 + slot) for slot in range(self.config.links)]
+        self.node.push_random(self.random.getrandbits(32) for _ in range(1000))
+        self.sources = [0xC0 + i for i in range(5)]
+        self.said: list[bytes] = []  # records of any link and epoch
+        self.link_words = 0
+        self.host_words = 0
+        self.is_rolling = True
+
+    def run(self) -> Tally:
+        """Runs it all; raises :class:`Mismatch` where anything is not as it must be."""
+        for _ in range(self.rounds):
+            self._round()
+        self.watched.rtl.close()
+        return Tally.of([self.node])
+
+    def _round(self) -> None:
+        random = self.random
+        self._pause()
+        if self.golden.session.state is State.CLOSED or random.random() < 0.1:
+            self._roll()
+        if not (self.golden.egress.accepted or self.golden.sent):
+            self.link_words = 0  # the accelerator has read everything
+        decency = random.choice((0.5, 0.9, 0.97))
+        for _ in range(random.randint(1, 25)):
+            self._act(is_decent=random.random() < decency)
+            self._run(random.choice((1, 2, 5, 20, 100, 300)))
+        for peer in self.peers:
+            peer.wants_up = random.random() < 0.9
+        self._settle()
+
+    def _pause(self) -> None:
+        ports = [
+            "host_in",
+            "host_out",
+            "random",
+            "links__0__rx",
+            "links__0__tx",
+            "links__1__rx",
+            "links__1__tx",
+        ]
+        for port in ports:
+            probability = self.random.choice((0, 0, 0, 0.1, 0.5, 0.9))
+            self.watched.rtl.pause(port, probability, seed=self.random.getrandbits(30))
+
+    def _run(self, cycles: int) -> None:
+        self.watched.forget()
+        self.node.run(cycles)
+        self.node.pop_host()
+        if self.is_rolling and self.golden.session.state is State.OPEN:
+            self.is_rolling = False
+            self.host_words = 0
+        for peer in self.peers:
+            peer.look()
+
+    def _settle(self) -> None:
+        begin = self.node.cycles
+        while True:
+            for _ in range(10):
+                self._run(50)
+            problem = outstanding(self.node)
+            if not problem:
+                return
+            if self.node.cycles - begin > PATIENCE:
+                raise Mismatch(self.node.name, f"after {PATIENCE} cycles: {problem}")
+
+    def _act(self, *, is_decent: bool) -> None:
+        peer = self.random.choice(self.peers)
+        decent = [self._send, self._send, self._host, self._reopen]
+        rude = [self._forge, self._forge, self._spoil, self._repeat, self._beats, self._levels, self._roll]
+        rude += [self._garbage, self._cut, self._reflect]
+        self.random.choice(decent if is_decent else rude)(peer)
+
+    # What decent peers and hosts do
+
+    def _send(self, peer: Peer) -> None:
+        if not peer.is_open:
+            return
+        length = self.random.choice((0, 1, 16, 40, 100, 1000, 4096, 4097, 4608))
+        if peer is self.peers[0]:
+            self.link_words += queue_words(length)
+            if self.link_words > LINK_WORDS:
+                return
+        self._say(peer, peer.message(self.random.randbytes(length), *self._entries(peer)))
+
+    def _entries(self, peer: Peer) -> list[Entry]:
+        others = self.random.sample(self.sources, self.random.randint(0, 3))
+        entries = [peer.entry(self.random.getrandbits(40))]
+        for source in others:
+            flags = self.random.choice((1, 1, 5, 9, 13))
+            entries.append(Entry(source.to_bytes(16), self.random.getrandbits(90), 1, 1, flags))
+        return entries
+
+    def _say(self, peer: Peer, records: list[bytes]) -> None:
+        self.said = (self.said + records)[-30:]
+        peer.send(records)
+
+    def _host(self, peer: Peer) -> None:
+        if self.watched.rtl.waiting("host_in") or self.is_rolling:
+            return
+        if not self.host_words:
+            messages = self.random.choice((echo(), talk())).messages()
+        else:
+            messages = [data_message(bytes(self.random.randint(0, 60)))]
+        self.host_words += sum(queue_words(len(message) - 16) for message in messages)
+        if self.host_words <= HOST_WORDS:
+            self.node.push_host([Segment(message, True, True) for message in messages])
+
+    def _reopen(self, peer: Peer) -> None:
+        self.node.reopen(self.peers.index(peer))
+        peer.wants_up = True
+
+    # What others do
+
+    def _roll(self, peer: Peer | None = None) -> None:
+        self.node.roll()
+        self.is_rolling = True
+
+    def _garbage(self, peer: Peer) -> None:
+        config = self.config
+        items = garbage(self.random, beat_bytes=config.beat_bytes, message_bytes=config.message_bytes)
+        self.node.push_host(items)
+
+    def _forge(self, peer: Peer) -> None:
+        """A message with something wrong in it, but for its tags."""
+        random = self.random
+        entries = self._entries(peer)
+        own = self.golden.session.session_id if len(self.golden.session.drawn) == 2 else bytes(16)
+        match random.choice((0, 0, 0, 1, 2, 3, 4, 5)):
+            case 0:  # flags, counting
+                at = random.randrange(len(entries))
+                known = entries[at]
+                entries[at] = random.choice(
+                    (
+                        Entry(
+                            known.session_id,
+                            known.flops,
+                            known.mode,
+                            known.weight_table,
+                            1 << random.randrange(16),
+                        ),
+                        Entry(known.session_id, known.flops, random.getrandbits(8), known.weight_table, 1),
+                        Entry(known.session_id, known.flops, known.mode, random.getrandbits(8), 1),
+                    )
+                )
+            case 1:  # the node's own id
+                announced = self.golden.known.own.flops if self.golden.log else 0
+                flops = max(0, announced + random.choice((0, -1, 1, 1)))
+                entries.append(Entry(own, flops, 1, 1, 1))
+            case 2:  # somebody else speaks
+                entries[0] = Entry(random.choice((own, bytes(16))), 0, 1, 1, 1)
+            case 3:  # so many sources
+                entries += [Entry(random.randbytes(16), 1, 1, 1, 1) for _ in range(random.randint(1, 10))]
+            case 4:
+                entries = []
+            case 5:  # twice
+                entries += entries
+        seq = peer.seq
+        length = random.choice((0, 10, 100))
+        records = [peer.prefix(*entries, som=random.random() < 0.9, eom=not length)]
+        if length:
+            eom = random.random() < 0.9
+            records.append(peer.record(RecordType.PAYLOAD, bytes(length), som=random.random() < 0.1, eom=eom))
+        if random.random() < 0.5:
+            at = random.randrange(len(records))
+            record = bytearray(records[at])
+            record[random.randrange(min(len(record) - 16, 80))] ^= 1 << random.randrange(8)
+            records[at] = reseal(bytes(record))
+        if peer is self.peers[0]:
+            self.link_words += queue_words(length)
+            if self.link_words > LINK_WORDS:
+                peer.seq = seq
+                return
+        self._say(peer, records)
+
+    def _reflect(self, peer: Peer) -> None:
+        """Somebody else counts under the node's own id."""
+        if peer.is_open and self.golden.log:
+            own = self.golden.known.own
+            peer.send([peer.prefix(peer.entry(), Entry(own.session_id, own.flops + 1, 1, 1, 1), eom=True)])
+
+    def _spoil(self, peer: Peer) -> None:
+        """A message of which a bit was flipped, or that lost or won some bytes."""
+        records = peer.message(bytes(20), *self._entries(peer))
+        at = self.random.randrange(len(records))
+        record = bytearray(records[at])
+        match self.random.randrange(3):
+            case 0:
+                record[self.random.randrange(len(record))] ^= 1 << self.random.randrange(8)
+            case 1:
+                del record[self.random.randrange(1, len(record)) :]
+            case 2:
+                record += bytes(self.random.randint(1, 40))
+        records[at] = bytes(record)
+        peer.send(records)
+
+    def _repeat(self, peer: Peer) -> None:
+        """A record of some time, some link."""
+        if not self.said or self.link_words > LINK_WORDS - 300:
+            return
+        if peer is self.peers[0]:
+            self.link_words += 300
+        record = self.random.choice(self.said)
+        if self.random.random() < 0.5:
+            record = reseal(record[:8] + peer.seq.to_bytes(8) + record[16:])
+            peer.seq += 1
+        peer.send([record])
+
+    def _cut(self, peer: Peer) -> None:
+        """The beginning of a message, and then the epoch ends."""
+        records = peer.message(bytes(self.random.choice((10, 200))), *self._entries(peer))
+        size = self.config.beat_bytes
+        whole = b"".join(records[:1])
+        cut = whole[: self.random.randrange(size, len(whole) + 1, size)]
+        peer.push([Segment(cut, True, len(cut) == len(whole))])
+        if self.random.random() < 0.7:
+            peer.fall()
+
+    def _beats(self, peer: Peer) -> None:
+        """Beats without sense."""
+        random, size = self.random, self.config.beat_bytes
+        peer.push(
+            RawBeat(
+                random.randbytes(size),
+                random.randrange(1 << size),
+                random.random() < 0.3,
+                random.random() < 0.3,
+            )
+            for _ in range(random.randint(1, 5))
+        )
+
+    def _levels(self, peer: Peer) -> None:
+        """Any levels at any time."""
+        for _ in range(self.random.randint(1, 4)):
+            peer.show(Level(up=self.random.random() < 0.5, heard=self.random.random() < 0.5))
+
+
+def campaign(*, seed: int, seconds: float, beat_bytes: int = 16) -> Tally:
+    """Histories, one after another, for so long."""
+    tally = Tally()
+    end = time.monotonic() + seconds
+    number = seed * 1_000_000
+    while time.monotonic() < end:
+        try:
+            tally.add(Rogues(number, beat_bytes=beat_bytes).run())
+        except Mismatch as mismatch:
+            mismatch.add_note(f"to repeat: Rogues({number}, beat_bytes={beat_bytes}).run()")
+            raise
+        number += 1
+    return tally

@@ -1,0 +1,51 @@
+"""What a campaign did."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+from interlock.device.lockstep import LockstepNode
+from lib.watched import WatchedNode
+
+
+@dataclass
+class Tally:
+    """Sums over histories.
+
+    Attributes
+    ----------
+    choices : Counter
+        Events of the schedule that were checked.
+    """
+
+    histories: int = 0
+    cycles: int = 0
+    bytes: int = 0
+    altered: int = 0
+    choices: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, nodes: Iterable[LockstepNode], *, altered: int = 0) -> Self:
+        """One history of ``nodes``."""
+        tally = cls(histories=1, altered=altered)
+        for node in nodes:
+            assert isinstance(node.node, WatchedNode)
+            tally.cycles += node.cycles
+            tally.bytes += sum(node.bytes_compared.values())
+            tally.choices += node.node.choices
+        return tally
+
+    def add(self, other: "Tally") -> None:
+        self.histories += other.histories
+        self.cycles += other.cycles
+        self.bytes += other.bytes
+        self.altered += other.altered
+        self.choices += other.choices
+
+    def __str__(self) -> str:
+        choices = ", ".join(f"{count} {name}" for name, count in sorted(self.choices.items()))
+        return (
+            f"{self.histories} histories, {self.cycles} cycles, {self.bytes} bytes compared, "
+            f"{self.altered} pieces altered; {choices}"
+        )
