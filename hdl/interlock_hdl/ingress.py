@@ -31,13 +31,9 @@ class State(enum.Enum):
     IDLE = 0
     OWN = 1  # the node's own entry is offered to the log
     OWN_MERGED = 2
-    HEADER = 3  # a record's header is taken
-    CHECK = 4  # and judged
-    PREFIX = 5
-    SETTLE = 6  # every entry is on its way; the log has not answered them all
-    RX_HEADER = 7  # the header of a message is staged
-    PAYLOAD = 8
-    DRAIN = 9  # the record was given up; the log has not answered all of its entries
+    PREFIX = 3  # entries are read and merged, until the log has answered the last one
+    STAGE = 4  # a message's header, or the payload of a record, is staged
+    DRAIN = 5  # the record was given up; the log has not answered all of its entries
 
 
 SOM, EOM = (flag.bit_length() - 1 for flag in (RecordFlag.SOM, RecordFlag.EOM))
@@ -60,7 +56,9 @@ class Ingress(wiring.Component):
     EXTERNAL message only after the node's own entry carries UNLOGGED.  Anything out of place closes the
     channel.  Records that cannot be staged yet wait without holding up prefixes or other channels.
 
-    **Throughput**: one beat a cycle within a record; header and checks take two cycles a record.
+    **Throughput**: one beat of a record's body a cycle, records without a pause between them.  A prefix takes
+    three cycles more, until the log has answered, and a message's header its beats: no more than what header
+    and tag of its first two records take on a link, so that messages are read as fast as they come.
 
     Parameters
     ----------
@@ -150,6 +148,7 @@ class Ingress(wiring.Component):
         channel_layout = data.StructLayout(
             {
                 "message_open": 1,
+                "header_staged": 1,
                 "received": range(config.message_bytes + 1),  # bytes of its payload
                 "peer_known": 1,
                 "peer_id": 128,
@@ -171,6 +170,7 @@ class Ingress(wiring.Component):
                     ]
 
         # Whose record is next.  One that could not be staged does not ask: it must not hold up the others.
+        # It is chosen in the last cycle of the record before it, and judged in its own first cycle.
         m.submodules.turns = turns = Turns(count=links)
         m.d.comb += turns.last.eq(self.slot)
         for i, port in enumerate(self.records):
@@ -196,7 +196,12 @@ class Ingress(wiring.Component):
         own = self.merge.payload.entry
 
         state = Signal(State)
+        finished = Signal()  # nothing is at hand any more
+        begins = Signal()  # first cycle of a record
+        malformed = Signal()
         fault = Signal()
+        refused = Signal()
+        m.d.comb += refused.eq(self.merged & (self.answer != Answer.OK))
         som, eom = header.flags[SOM], header.flags[EOM]
         is_prefix = header.type == RecordType.PREFIX
         rx_header = Signal(MessageHeader)
@@ -206,13 +211,7 @@ class Ingress(wiring.Component):
 
         with m.Switch(state):
             with m.Case(State.IDLE):
-                m.d.sync += header_beat.eq(0)
-                with m.If(self.enter & ~self.own_ready):
-                    m.d.sync += [marking.eq(0), state.eq(State.OWN)]
-                with m.Elif(self.own_ready & self.host_messages.valid & staging.permits_left):
-                    m.d.sync += [marking.eq(1), state.eq(State.OWN)]
-                with m.Elif(turns.any):
-                    m.d.sync += [self.slot.eq(turns.next), state.eq(State.HEADER)]
+                m.d.comb += finished.eq(1)
 
             with m.Case(State.OWN):
                 unlogged = Mux(marking, ProvenanceFlag.UNLOGGED, 0)
@@ -234,90 +233,94 @@ class Ingress(wiring.Component):
                     m.d.comb += staging.permit.eq(marking)
                     m.d.sync += state.eq(State.IDLE)
 
-            with m.Case(State.HEADER):
-                with m.Switch(self.slot):
-                    for i, port in enumerate(self.records):
-                        with m.Case(i):
-                            m.d.sync += header.eq(port.header.payload)
-                            m.d.comb += [
-                                port.header.ready.eq(1),
-                                # Not if its epoch ended in this very cycle.
-                                self.taken.eq(port.header.valid & self.open[i]),
-                            ]
-                m.d.sync += state.eq(Mux(self.taken, State.CHECK, State.IDLE))
-
-            with m.Case(State.CHECK):
-                with m.If(is_prefix):
-                    is_long_enough = header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES
-                    is_whole = ~header.length[: ENTRY_BYTES.bit_length() - 1].any()
-                    m.d.comb += fault.eq(channel.message_open | ~som | ~is_long_enough | ~is_whole)
-                    m.d.sync += state.eq(State.PREFIX)
-                with m.Else():
-                    is_whole = eom | (header.length == RECORD_MAX_LENGTH)
-                    fits = channel.received + header.length <= config.message_bytes
-                    m.d.comb += fault.eq(~channel.message_open | som | ~is_whole | ~fits)
-                    m.d.sync += state.eq(Mux(channel.received == 0, State.RX_HEADER, State.PAYLOAD))
-
             with m.Case(State.PREFIX):
+                all_merged = Signal()
                 m.d.comb += [
-                    prefix.enable.eq(1),
+                    all_merged.eq(prefix.done & (outstanding == self.merged) & ~refused),
+                    finished.eq(all_merged & ~eom),
+                    prefix.enable.eq(~all_merged),  # the next record may be a prefix, too
                     body.ready.eq(prefix.body.ready),
                     self.merge.valid.eq(prefix.entries.valid),
                     prefix.entries.ready.eq(self.merge.ready),
-                    fault.eq(prefix.fault),
                 ]
                 with m.If(prefix.introduced):
                     m.d.sync += [
                         channel.peer_known.eq(1),
                         channel.peer_id.eq(prefix.entries.payload.session_id),
                     ]
-                with m.If(prefix.done):
-                    m.d.sync += state.eq(State.SETTLE)
+                with m.If(all_merged):
+                    m.d.sync += [channel.message_open.eq(~eom), state.eq(State.STAGE)]
 
-            with m.Case(State.SETTLE):
-                with m.If(outstanding == 0):
-                    m.d.sync += [
-                        channel.message_open.eq(~eom),
-                        state.eq(Mux(eom, State.RX_HEADER, State.IDLE)),
+            with m.Case(State.STAGE):
+                with m.If(~channel.header_staged):
+                    # Staged like any other beat, so that release is a plain copy.
+                    m.d.comb += [
+                        staging.write.valid.eq(1),
+                        staging.write.payload.data.eq(
+                            network(rx_header).word_select(header_beat, 8 * beat_bytes)
+                        ),
+                        staging.write.payload.keep.eq(-1),
+                        staging.write.payload.first.eq(header_beat == 0),
+                        staging.write.payload.last.eq(is_prefix & header_ends),
                     ]
-
-            with m.Case(State.RX_HEADER):
-                # The header is staged like any other beat, so that release is a plain copy.
-                m.d.comb += [
-                    staging.write.valid.eq(1),
-                    staging.write.payload.data.eq(
-                        network(rx_header).word_select(header_beat, 8 * beat_bytes)
-                    ),
-                    staging.write.payload.keep.eq(-1),
-                    staging.write.payload.first.eq(header_beat == 0),
-                    staging.write.payload.last.eq(is_prefix & header_ends),
-                ]
-                with m.If(staging.write.ready):
-                    m.d.sync += header_beat.eq(header_beat + 1)
-                    with m.If(header_ends):
-                        m.d.comb += staging.commit.eq(is_prefix)  # the payload is empty
-                        m.d.sync += state.eq(Mux(is_prefix, State.IDLE, State.PAYLOAD))
-
-            with m.Case(State.PAYLOAD):
-                m.d.comb += [
-                    staging.write.valid.eq(body.valid),
-                    staging.write.payload.data.eq(body.payload.data),
-                    staging.write.payload.keep.eq(body.payload.keep),
-                    staging.write.payload.last.eq(body.payload.last & eom),
-                    body.ready.eq(staging.write.ready),
-                ]
-                with m.If(body.valid & body.ready & body.payload.last):
-                    m.d.comb += staging.commit.eq(eom)
-                    m.d.sync += [
-                        channel.received.eq(Mux(eom, 0, channel.received + header.length)),
-                        channel.message_open.eq(~eom),
-                        state.eq(State.IDLE),
+                    with m.If(staging.write.ready):
+                        m.d.sync += header_beat.eq(header_beat + 1)
+                        with m.If(header_ends & is_prefix):  # the payload is empty
+                            m.d.comb += [staging.commit.eq(1), finished.eq(1)]
+                        with m.Elif(header_ends):
+                            m.d.sync += channel.header_staged.eq(1)
+                with m.Else():
+                    m.d.comb += [
+                        staging.write.valid.eq(body.valid),
+                        staging.write.payload.data.eq(body.payload.data),
+                        staging.write.payload.keep.eq(body.payload.keep),
+                        staging.write.payload.last.eq(body.payload.last & eom),
+                        body.ready.eq(staging.write.ready),
                     ]
+                    with m.If(body.valid & body.ready & body.payload.last & ~fault):
+                        m.d.comb += [staging.commit.eq(eom), finished.eq(1)]
+                        m.d.sync += [
+                            channel.received.eq(Mux(eom, 0, channel.received + header.length)),
+                            channel.header_staged.eq(~eom),
+                            channel.message_open.eq(~eom),
+                        ]
 
             with m.Case(State.DRAIN):
                 # Entries that the log has already taken stay merged; they were verified.
                 with m.If(outstanding == 0):
                     m.d.sync += state.eq(State.IDLE)
+
+        with m.If(is_prefix):
+            is_long_enough = header.length >= PREFIX_HEADER_BYTES + ENTRY_BYTES
+            is_whole = ~header.length[: ENTRY_BYTES.bit_length() - 1].any()
+            m.d.comb += malformed.eq(channel.message_open | ~som | ~is_long_enough | ~is_whole)
+        with m.Else():
+            is_whole = eom | (header.length == RECORD_MAX_LENGTH)
+            fits = channel.received + header.length <= config.message_bytes
+            m.d.comb += malformed.eq(~channel.message_open | som | ~is_whole | ~fits)
+        m.d.comb += [
+            self.taken.eq(begins & ~cut),
+            fault.eq((begins & malformed) | ((state == State.PREFIX) & prefix.fault)),
+        ]
+
+        m.d.sync += begins.eq(0)
+        with m.If(finished & ~cut):
+            m.d.sync += [state.eq(State.IDLE), header_beat.eq(0)]
+            with m.If(self.enter & ~self.own_ready):
+                m.d.sync += [marking.eq(0), state.eq(State.OWN)]
+            with m.Elif(self.own_ready & self.host_messages.valid & staging.permits_left):
+                m.d.sync += [marking.eq(1), state.eq(State.OWN)]
+            with m.Elif(turns.any):
+                m.d.sync += [self.slot.eq(turns.next), begins.eq(1)]
+                for i, port in enumerate(self.records):
+                    with m.If(turns.next == i):
+                        m.d.comb += port.header.ready.eq(1)
+                        m.d.sync += [
+                            header.eq(port.header.payload),
+                            state.eq(
+                                Mux(port.header.payload.type == RecordType.PREFIX, State.PREFIX, State.STAGE)
+                            ),
+                        ]
 
         own_at_hand = (state == State.OWN) | (state == State.OWN_MERGED)
         record_at_hand = (state != State.IDLE) & ~own_at_hand
@@ -328,7 +331,7 @@ class Ingress(wiring.Component):
         with m.If(record_at_hand & (state != State.DRAIN)):
             with m.If(cut):
                 m.d.sync += state.eq(State.DRAIN)
-            with m.Elif(fault | (self.merged & (self.answer != Answer.OK))):
+            with m.Elif(fault | refused):
                 m.d.comb += self.close.eq(1 << self.slot)
                 m.d.sync += state.eq(State.DRAIN)
 

@@ -85,7 +85,7 @@ class Staging(wiring.Component):
                 buffer.discard.eq(self.ended[i]),
                 buffer.flush.eq(release.flush[i]),
                 buffer.wipe.eq(self.wipe),
-                self.room[i].eq(buffer.free >= record_beats + header_beats),
+                self.room[i].eq(buffer.free > record_beats + header_beats),  # one beat may be on its way
             ]
             with m.If(self.slot == i):
                 m.d.comb += [

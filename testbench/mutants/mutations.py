@@ -14,8 +14,8 @@ MUTATIONS = [
     Mutation(
         name="counter wraps instead of saturating",
         file="counter.py",
-        old="return low | full.replicate(TOTAL_BITS), full",
-        new="return low, full",
+        old="self.total.eq(low | self.saturated.replicate(TOTAL_BITS)),",
+        new="self.total.eq(low),",
         test=COUNTER,
     ),
     Mutation(
@@ -122,8 +122,8 @@ MUTATIONS = [
     Mutation(
         name="payload is released before the merges are done",
         file="ingress.py",
-        old="with m.Case(State.SETTLE):\n                with m.If(outstanding == 0):",
-        new="with m.Case(State.SETTLE):\n                with m.If(1):",
+        old="all_merged.eq(prefix.done & (outstanding == self.merged) & ~refused),",
+        new="all_merged.eq(prefix.done & ~refused),",
         test=INGRESS,
     ),
     Mutation(
