@@ -120,7 +120,7 @@ def _judge_failure(message: str) -> Verdict:
         return Verdict(Outcome.OTHER, message.splitlines()[0])
     lines = text.splitlines()
     if lines and lines[0] == "failed in simulation:":
-        failed = [line for line in lines[1:] if re.match(r"\S+: AssertionError: ", line)]
+        failed = [line for line in lines[1:] if re.match(r"\S+: AssertionError\b", line)]
         if not failed:
             return Verdict(Outcome.OTHER, lines[1])
         return Verdict(Outcome.ASSERTION, failed[0])
