@@ -333,16 +333,6 @@ def test_node_refuses_to_show_an_illegal_beat_as_a_message():
         node.pop_host()
 
 
-def test_waves_hold_every_signal(tmp_path):
-    with Rtl(Loopback(beat_bytes=4), waves=True) as rtl:
-        rtl.open_waves(tmp_path / "waves.vcd")
-        rtl.set("wide_in", 1)
-        rtl.run(10)
-    text = (tmp_path / "waves.vcd").read_text()
-    assert "wide_out" in text
-    assert "#95\n" in text
-
-
 @cache
 def loopback():
     return Rtl(Loopback(beat_bytes=4))

@@ -27,6 +27,9 @@ from interlock.errors import BuildFailed
 TOP = "top"
 """Name of the Verilog module of every component that is built here."""
 
+_SMALL, _LARGE = 600_000, 2_000_000
+"""Bytes of C++ below which a model is compiled in one piece, and above which in three."""
+
 _WARNINGS_OF_GENERATED_CODE = ("-Wno-fatal", "-Wno-UNOPTFLAT", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE")
 
 
@@ -43,7 +46,8 @@ class Recipe:
     verilator, compiler, linker : tuple of str
         Flags of the three steps.
     sources : tuple of (name, text)
-        Further C++ files; they may include ``Vtop.h``.
+        C++ files, which may include ``Vtop.h``.  The first ``.cpp`` drives the model and is compiled with it;
+        each of the others stands alone.
     public : bool
         Every signal, not only the ports, can be read and written through VPI.  Such a model is slower.
     """
@@ -136,16 +140,23 @@ def _compile(recipe: Recipe, folder: Path) -> None:
     """Compiles run-time, model and further sources, and links them.
 
     Verilator marks what runs only once as slow; it is most of the text, and is compiled without optimisation.
+    Large models go through both cores; for small ones the headers are most of the work, and are read once.
     """
     slow: list[Path] = []
     fast: list[Path] = []
     for path in sorted(folder.glob("Vtop*.cpp"), key=lambda path: path.stat().st_size, reverse=True):
         (slow if "__Slow" in path.name else fast).append(path)
-    # Large models go through both cores; for small ones the headers alone are most of the work.
-    halves = [fast[0::2], fast[1::2]] if sum(path.stat().st_size for path in fast) > 1_000_000 else [fast]
-    own = [[folder / name] for name, _ in recipe.sources if name.endswith(".cpp")]
+    driver, *libraries = [folder / name for name, _ in recipe.sources if name.endswith(".cpp")]
+    size = sum(path.stat().st_size for path in (*fast, *slow))
+    if size < _SMALL:
+        parts = [[*fast, *slow, driver]]
+    elif size < _LARGE:
+        parts = [[*fast, driver], slow]
+    else:
+        parts = [fast[0::2], [*fast[1::2], driver], slow]
+    parts += [[path] for path in libraries]
     commands = []
-    for number, paths in enumerate([*halves, *own, slow]):
+    for number, paths in enumerate(parts):
         (folder / f"part_{number}.cc").write_text("".join(f'#include "{path.name}"\n' for path in paths))
         flags = ["-O0"] if paths is slow else []
         commands.append([*_compiler(recipe), *flags, "-c", f"part_{number}.cc", "-o", f"part_{number}.o"])
