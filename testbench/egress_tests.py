@@ -53,7 +53,9 @@ class Bench:
         )  # a buffered message never pauses
         self.entries = StreamSource(dut, "entries", ScannedEntry, pattern=pattern, random=rng)
         record_beat = RecordBeat(self.beat_bytes, self.links)
-        self.records = StreamSink(dut, "records", record_beat, pattern=pattern, random=rng)
+        self.records = StreamSink(
+            dut, "records", record_beat, pattern=pattern, random=rng, unless=lambda: dut.ended.value
+        )
         self.host = BeatSink(dut, "host", self.beat_bytes, pattern=pattern, random=rng)
         self.samples: list[int] = []  # counts given out
         self.scans: list[tuple[int, list[ModelEntry]]] = []  # (count, entries) of every scan
@@ -302,3 +304,38 @@ async def a_cut_message_leaves_nothing_behind(dut):
             if slot == 1
         ]
         assert octets == bench.expected_records(payload, bench.scans[-1][1])
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def a_cut_message_leaves_others_alone(dut):
+    """An epoch ends at every cycle of a message, while the one before, to another slot, waits for its seal:
+    that one comes out whole, and so does the next."""
+    rng = generator()
+    bench = Bench(dut, rng, "half")
+    await bench.begin()
+    for cut_after in range(100):
+        before = len(bench.scans)
+        payloads = [rng.randbytes(rng.randint(1, 40)) for _ in range(2)]
+        bench.send(Kind.PEER, 0, payloads[0])
+        bench.send(Kind.PEER, 1, rng.randbytes(200))
+        await cycles(dut, cut_after)
+        dut.open.value = 1
+        dut.ended.value = 2
+        await cycles(dut, 1)
+        dut.ended.value = 0
+        await cycles(dut, 3)
+        dut.open.value = 3
+        bench.send(Kind.PEER, 0, payloads[1])
+        records: list[bytes] = []
+        current = b""
+        while len(records) < 4:
+            beat = await bench.records.receive()
+            if beat["slot"] == 0:
+                assert bool(beat["first"]) == (not current)
+                current += beat["data"].to_bytes(bench.beat_bytes, "little")[: beat["keep"].bit_count()]
+                if beat["last"]:
+                    records.append(current)
+                    current = b""
+        first, last = bench.scans[before], bench.scans[-1]
+        assert records[:2] == bench.expected_records(payloads[0], first[1])
+        assert records[2:] == bench.expected_records(payloads[1], last[1])

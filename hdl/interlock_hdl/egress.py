@@ -369,11 +369,12 @@ class Egress(wiring.Component):
         with m.If(cut & (state != State.IDLE)):
             m.d.sync += [header_left.eq(0), state.eq(State.ABANDON)]
 
-        # Nothing of an ended epoch stays in the output register, nor gets into it in this cycle.
+        # Nothing of an ended epoch stays in the output register, nor gets into it in this cycle; the register
+        # may still hold the end of a message before, to another slot.
         for i in range(links):
             with m.If(self.ended[i] & ~emit & ~out_to_host & (out.slot == i)):
                 m.d.sync += out_valid.eq(0)
-        with m.If(cut):
+        with m.If(cut & emit):
             m.d.sync += out_valid.eq(0)
 
         m.d.comb += [self.record_type.eq(record.type), self.record_length.eq(record.length)]
