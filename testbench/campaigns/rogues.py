@@ -88,8 +88,9 @@ class Rogues:
         self._pause()
         if self.golden.session.state is State.CLOSED or random.random() < 0.1:
             self._roll()
-        if not (self.golden.egress.accepted or self.golden.sent):
-            self.link_words = 0  # the accelerator has read everything
+        waits = not (self.golden.egress.accepted or self.golden.sent)
+        if waits and self.golden.accelerator.running:
+            self.link_words = 0  # the program has read everything
         decency = random.choice((0.5, 0.9, 0.97))
         for _ in range(random.randint(1, 25)):
             self._act(is_decent=random.random() < decency)
@@ -118,7 +119,7 @@ class Rogues:
         self.node.pop_host()
         if self.is_rolling and self.golden.session.state is State.OPEN:
             self.is_rolling = False
-            self.host_words = 0
+            self.host_words = self.link_words = 0
         for peer in self.peers:
             peer.look()
 
