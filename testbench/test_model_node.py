@@ -2,6 +2,7 @@
 
 import re
 from binascii import crc32
+from pathlib import Path
 
 import pytest
 from interlock.model.log import Entry
@@ -13,6 +14,7 @@ from interlock.wires import Level, OpRun, RawBeat, Rolled, Segment
 from lib.golden_bench import MAKER, PEER_ID, SERIAL, GoldenBench, peer_entry
 from lib.scripted import external
 
+SPECIFICATION = Path(__file__).resolve().parents[1] / "docs" / "specification.md"
 OWN_ID = MAKER.to_bytes(4, "big") + SERIAL.to_bytes(4, "big") + bytes.fromhex("1111111122222222")
 
 
@@ -339,3 +341,12 @@ def test_what_leaves_of_a_message_whose_epoch_ends_is_its_beginning(bench):
     second = sent_bytes(bench.engine.pop_link(0))
     assert [int.from_bytes(record[8:16], "big") for record in second] == [0, 1]
     assert second[1][16:22] == b"second"
+
+
+def test_alarms_have_the_bits_that_the_specification_gives_them():
+    text = re.search(
+        r"Alarm bits, latched until the next CLEAR: (.*?)\.\n", SPECIFICATION.read_text(), re.DOTALL
+    )
+    assert text
+    bits = {name: 1 << int(bit) for bit, name in re.findall(r"(\d+) ([A-Z_]+)", text[1])}
+    assert bits == {alarm.name: alarm.value for alarm in Alarm}
