@@ -42,7 +42,7 @@ FAULTS = {
         peer.record(RecordType.PREFIX, b"\0\0\0\2" + PREFIX[4:], som=True, eom=True)
     ],
     "external_entries": lambda peer: [
-        peer.record(RecordType.PREFIX, PREFIX[:7] + b"\1" + PREFIX[8:] + bytes(32), som=True, eom=True)
+        peer.record(RecordType.PREFIX, PREFIX[:7] + b"\1" + PREFIX[8:], som=True, eom=True)
     ],
     "delta": lambda peer: [
         peer.record(RecordType.PREFIX, PREFIX[:11] + b"\2" + PREFIX[12:], som=True, eom=True)
@@ -77,6 +77,36 @@ FAULTS = {
 }
 
 
+# What is wrong, and in which byte of the record.
+REASONS = {
+    "prefix_in_a_message": ("type", 1),
+    "prefix_without_som": ("flags", 2),
+    "payload_without_a_prefix": ("type", 1),
+    "payload_with_som": ("flags", 2),
+    "short_payload_without_eom": ("length", 6),
+    "too_much_payload": ("length", 6),
+    "half_an_entry": ("length", 6),
+    "one_session_too_many": ("n_sessions", 16),
+    "external_entries": ("n_externals", 20),
+    "delta": ("flags", 24),
+    "max_bound": ("max_bound", 36),
+    "another_speaker": ("session_id", 48),
+    "this_node_speaks": ("session_id", 48),
+    "more_sources_than_the_log_holds": ("FULL", 0),
+    "another_mode": ("CONFLICT", 0),
+    "another_weight_table": ("CONFLICT", 0),
+    "reserved_provenance_flag": ("CONFLICT", 0),
+    "lost_record": ("seq", 8),
+    "repeated_record": ("seq", 8),
+    "wrong_tag": ("tag", 112 - 32),
+    "no_first": ("first", 0),
+    "no_last": ("too long", 96),
+    "cut_short": ("cut short", 80),
+    "hole_in_keep": ("keep", 0),
+    "short_header": ("version", 0),
+}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_closes_the_channel_and_releases_nothing(fault):
     bench = GoldenBench()
@@ -89,6 +119,8 @@ def test_closes_the_channel_and_releases_nothing(fault):
     while not bench.node.links[0].closed:
         assert bench.engine.cycle < 1000, "still open"
         bench.run(1)
+    found = bench.node.fault(0)
+    assert (found.reason, found.offset) == REASONS[fault]
     bench.run()
     assert not bench.node.links[0].open
     assert {message[16:] for message in bench.node.accelerator.received} <= {b"good"}
