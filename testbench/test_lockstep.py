@@ -264,6 +264,15 @@ def roll(node: LockstepNode, peer: HandPeer) -> None:
     node.run(100)
 
 
+def test_what_the_accelerator_did_in_the_run_of_a_roll_is_compared():
+    node = LockstepNode(GoldenEngine(scripted(), PlainScheduler()), scripted())
+    node.roll()
+    node.run(10)
+    node.finish()
+    assert node.bytes_compared["accelerator.tx"] == 16 + 5000
+    assert node.events_compared == {0: 100, 1: 7}
+
+
 def test_a_session_that_ends_may_leave_things_undone():
     """The link's last record and the export are lost with the session, which lockstep accepts."""
 

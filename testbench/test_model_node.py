@@ -252,6 +252,18 @@ def test_after_a_roll_all_channels_come_up_again(bench):
     bench.connect(0)
 
 
+@pytest.mark.parametrize("ending", ["roll", "alarm"])
+def test_a_link_that_waits_for_its_peer_goes_down_with_the_session(bench, ending):
+    assert bench.engine.pop_link(1) == [Level(up=True, heard=False)]
+    if ending == "roll":
+        bench.roll()
+    else:
+        bench.compute(0, count=17)  # above the peak
+    bench.run()
+    assert bench.engine.pop_link(1) == [Level(up=False, heard=False)]
+    assert not bench.node.links[1].up
+
+
 def test_a_fault_closes_the_channel_until_the_host_reopens_it(bench):
     bench.connect(0)
     bench.push_link(0, [Segment(bytes(48), True, True), *bench.peers[0].message([peer_entry()], b"x")])

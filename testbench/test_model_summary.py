@@ -45,6 +45,13 @@ def test_a_summary_is_what_the_specification_says():
     assert Summary.decode(BYTES) == SUMMARY
 
 
+def test_modes_and_flags_are_those_that_were_seen():
+    entries = [Entry(b"1" * 16, 0, mode=2, weight_table=5, flags=4), Entry(b"2" * 16, 0, 0, 5, 8)]
+    summary = Summary.over(entries, export_counter=0, payload_length=0, bins=(0,) * 6, ticks=0)
+    assert (summary.modes, summary.flags) == (2, 12)
+    assert (summary.weight_table, summary.other_weight_tables) == (5, False)
+
+
 def test_any_cbor_library_reads_it():
     content = cbor2.loads(BYTES)
     assert list(content) == list(range(12))
