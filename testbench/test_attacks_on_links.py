@@ -5,7 +5,7 @@ payload is released before every entry that came with it is merged, and no count
 """
 
 import pytest
-from interlock.device.assembler import Program
+from interlock.device.assembler import HOST, Program
 from interlock.device.loader import data_message
 from interlock.model.records import MAX_LENGTH, RecordType
 from interlock.wires import Level
@@ -208,3 +208,33 @@ def test_levels_at_any_time_never_open_an_old_epoch(bench):
     assert got == sorted(set(got))
     assert all(payload == payload[:4] * (len(payload) // 4) for _, payload in bench.released)
     assert 20 < len(got) <= next(numbers)
+
+
+def test_a_count_can_be_known_from_when_it_is_announced():
+    """A claim of a count meets the scan that announces it, in every cycle around that: an alarm before, none
+    after, and gateware and model agree on which."""
+    program = Program(origin=PROGRAM, scratch_words=1024)
+    program.receive(y=0, source=HOST, words=1)
+    program.matmul(y=0, a=0, b=0, rows=1, columns=1, k=4)
+    program.export(a=0, length=0)
+    flops = 2 * 16 * 4
+
+    def story(delay: int, claim: int) -> tuple[int, dict[str, int]]:
+        """The alarm, and the cycles of the scan and of the claim's merge since host and peer spoke."""
+        bench = Attacked(program=program)
+        peer = bench.peers[0]
+        bench.gateware.forget()
+        begin = bench.node.cycles
+        bench.host(data_message(b""))
+        bench.run(delay, step=1)
+        peer.send(peer.message(b"", peer.entry(), entry(bench.session_id, claim)))
+        bench.run(400)
+        return bench.alarm, {event.name: event.cycle - begin for event in bench.gateware.schedule}
+
+    alarm, honest = story(0, 0)
+    assert alarm == 0
+    meeting = honest["scan"] - honest["merge"]
+    delays = range(meeting - 6, meeting + 7)
+    alarms = [story(delay, flops)[0] for delay in delays]
+    assert alarms == sorted(alarms, reverse=True)
+    assert set(alarms) == {0, 1 << Alarm.OWN_AHEAD}

@@ -74,6 +74,10 @@ class GoldenNode:
     links : list of Link
     alarms : Alarm
         Alarms that are due, or were raised.
+    possible_alarms : Alarm
+        Alarms that timing decides.
+    announced_before : (int, int)
+        The node's own count as it was before the last scan announced another, and the cycle of that scan.
     """
 
     def __init__(
@@ -111,7 +115,8 @@ class GoldenNode:
             Ingress(slot, message_bytes=parameters.message_bytes) for slot in range(parameters.links)
         ]
         self.log: Log | None = None
-        self.alarms = Alarm(0)
+        self.alarms = self.possible_alarms = Alarm(0)
+        self.announced_before = 0, 0
         self.sent: deque[SentMessage] = deque()  # by the accelerator, not yet accepted or refused
         self.external: deque[Message] = deque()  # from the host, not yet released
         self.marked = 0  # of these, the oldest, for which the node's own entry was marked

@@ -11,6 +11,9 @@ from interlock.model.session import Alarm
 if TYPE_CHECKING:
     from interlock.model.node import GoldenNode
 
+ANNOUNCING = 2
+"""Cycles that may pass until merges know of the count that a scan announces."""
+
 
 def host_accept(node: "GoldenNode") -> None:
     _take_external(node, accept=True)
@@ -59,8 +62,13 @@ def merge(node: "GoldenNode", slot: int) -> None:
     ingress = node.ingress[slot]
     if not ingress.to_merge:
         raise node.illegal(Rule.MERGE_ENTRY)
-    if ingress.merge(node.known) is Answer.OWN_AHEAD:
+    entry = ingress.to_merge[0]
+    answer = ingress.merge(node.known)
+    before, announced_at = node.announced_before
+    if answer is Answer.OWN_AHEAD:
         node.alarms |= Alarm.OWN_AHEAD
+    elif answer is Answer.OWN and entry.flops > before and node.cycle - announced_at <= ANNOUNCING:
+        node.possible_alarms |= Alarm.OWN_AHEAD
 
 
 def release(node: "GoldenNode", slot: int) -> None:

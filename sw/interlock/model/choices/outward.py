@@ -72,6 +72,7 @@ def scan(node: "GoldenNode", slot: int) -> None:
     if not is_export and not node.links[slot].open:
         raise node.illegal(Rule.SCAN_OPEN)
     egress.accepted.popleft()
+    node.announced_before = node.known.own.flops, node.cycle
     node.known.announce(count.total)
     egress.scan = Scan(len(node.known.entries))
     if is_export:

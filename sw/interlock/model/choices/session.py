@@ -37,9 +37,9 @@ def alarm(node: "GoldenNode", bits: int) -> None:
     if node.session.state not in (State.DRAW, State.OPEN):
         raise node.illegal(Rule.ALARM_STATE)
     # Plain integers: `~` of a flag inverts only the bits that it knows.
-    while bits & ~int(node.alarms) and node.compute():
+    while bits & ~int(node.alarms | node.possible_alarms) and node.compute():
         pass
-    unknown = bits & ~int(node.alarms)
+    unknown = bits & ~int(node.alarms | node.possible_alarms)
     if unknown or not bits:
         raise node.illegal(Rule.ALARM_REASON, f"{Alarm(unknown)!r}")
     node.session.state = State.CLOSED
