@@ -7,7 +7,7 @@ from amaranth.back import rtlil
 from interlock.device.assembler import FOREVER, Program
 from interlock.device.loader import data_message
 from interlock.model.command import Command, Opcode, Operand
-from interlock.model.messages import HEADER, Kind, Message
+from interlock.model.messages import HEADER, Kind
 from interlock.wires import HostItem, RawBeat, Segment
 from lib.attacked import Attacked
 from lib.jobs import PROGRAM
@@ -282,8 +282,3 @@ def test_the_interlock_is_the_only_way_to_an_accelerator():
     # And its outputs: the Interlock, and a monitor that only benches have.
     outputs = ports("accelerator", "output")
     assert outputs <= {"clear_done", "tx__payload", "tx__valid", "events__0", "events__1", "busy"}
-
-
-def test_messages_are_the_same_for_model_and_tests():
-    """What these tests call legal is what the golden model encodes."""
-    assert legal() + b"payload" == Message(Kind.EXTERNAL, 0, b"payload").encode()

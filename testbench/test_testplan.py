@@ -1,4 +1,4 @@
-"""Every test that the test plan names exists."""
+"""Every test that the test plan names exists, and what must be in the plan is in it."""
 
 import ast
 import re
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).resolve().parent
-PLAN = BENCH.parent / "docs" / "testplan.md"
-NAMED = sorted(set(re.findall(r"`(\w+\.py)::(\w+)`", PLAN.read_text())))
+DOCS = BENCH.parent / "docs"
+PLAN = (DOCS / "testplan.md").read_text()
+NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PLAN)))
 
 
 @cache
@@ -34,3 +35,16 @@ def test_the_plan_names_tests():
 @pytest.mark.parametrize(("file", "name"), NAMED, ids=lambda value: value)
 def test_a_named_test_exists(file, name):
     assert name in names_in(file)
+
+
+def test_every_section_of_the_specification_is_in_the_plan():
+    sections = re.findall(r"^##+ (.+)$", (DOCS / "specification.md").read_text(), re.MULTILINE)
+    assert len(sections) > 8
+    assert [section for section in sections if f"\n| {section} | `" not in PLAN] == []
+
+
+def test_every_attack_on_a_whole_node_is_in_the_plan():
+    files = [path.name for path in BENCH.glob("test_attacks_*.py")]
+    attacks = {(file, name) for file in [*files, "test_forged_records.py"] for name in names_in(file)}
+    assert len(attacks) > 20
+    assert sorted(attacks - set(NAMED)) == []
