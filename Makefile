@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(firstword $(shell sha256sum pyproject.toml))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test formal mutants demo bench docs clean
+.PHONY: help install lint test formal mutants campaign demo bench docs clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -28,6 +28,9 @@ formal: $(INSTALLED) ## the proofs alone
 
 mutants: $(INSTALLED) ## breaks the gateware in many ways, each of which a test must notice
 	cd testbench && ../$(BIN)/python -m mutants
+
+campaign: $(INSTALLED) ## random histories of whole nodes in lockstep; ARGUMENTS=--help
+	cd testbench && ../$(BIN)/python -m campaigns $(ARGUMENTS)
 
 demo: $(INSTALLED) ## a cluster trains a classifier, and its count is checked
 	$(BIN)/interlock demo

@@ -1,13 +1,16 @@
 """Whole nodes in lockstep with the golden model: every byte and choice, whatever happens around them."""
 
+import json
 from random import Random
 
 import pytest
+from campaigns.__main__ import KINDS, main
 from campaigns.clusters import ATTACKS, PEACE, ROLLS, History
 from campaigns.rogues import Rogues
 from campaigns.tally import Tally
 from interlock.device.assembler import FOREVER, HOST, Program
 from interlock.device.cluster import Cluster, ring
+from interlock.device.compare import Mismatch
 from interlock.device.loader import data_message
 from interlock.model.messages import HEADER as MESSAGE_HEADER
 from interlock.model.messages import Kind
@@ -184,3 +187,28 @@ def test_a_run_may_end_in_any_cycle():
         return node.pop_link(0), node.pop_link(1), node.pop_host(), node.node.schedule
 
     assert story(1) == story(4000)
+
+
+def test_a_campaign_says_what_it_did(capsys):
+    words = ["--seconds", "0", "--seed", str(default_seed()), "--kind", "rogues", "--beat-bytes", "16"]
+    assert main([*words, "--json"]) == 0
+    tally = json.loads(capsys.readouterr().out)
+    assert tally["histories"] == 1
+    assert tally["choices"]["opened"] > 1
+
+
+def test_a_campaign_ends_at_a_mismatch_and_says_how_to_repeat_it(capsys, monkeypatch):
+    class Broken:
+        def __init__(self, seed: int, *, beat_bytes: int) -> None:
+            self.seed = seed
+
+        def run(self) -> Tally:
+            if self.seed == 12:
+                raise Mismatch("wire", "broken")
+            return Tally(histories=1)
+
+    monkeypatch.setitem(KINDS, "rogues", Broken)
+    assert main(["--seconds", "60", "--seed", "10", "--kind", "rogues", "--beat-bytes", "4"]) == 1
+    complaint = capsys.readouterr().err
+    assert "wire: broken" in complaint
+    assert "--kind rogues --beat-bytes 4 --seed 12 --seconds 0" in " ".join(complaint.split())

@@ -1,6 +1,5 @@
 """Random clusters in lockstep: jobs, pauses, rolls, garbage from hosts, and attackers on the links."""
 
-import time
 from dataclasses import dataclass
 from random import Random
 
@@ -199,18 +198,3 @@ def any_history(seed: int, *, beat_bytes: int) -> History:
     random = Random(seed)
     trouble = random.choice((PEACE, ROLLS, ATTACKS))
     return History(seed, beat_bytes=beat_bytes, nodes=random.choice((2, 2, 3)), trouble=trouble)
-
-
-def campaign(*, seed: int, seconds: float, beat_bytes: int = 16) -> Tally:
-    """Histories of all kinds, one after another, for so long."""
-    tally = Tally()
-    end = time.monotonic() + seconds
-    number = seed * 1_000_000
-    while time.monotonic() < end:
-        try:
-            tally.add(any_history(number, beat_bytes=beat_bytes).run())
-        except Mismatch as mismatch:
-            mismatch.add_note(f"to repeat: any_history({number}, beat_bytes={beat_bytes}).run()")
-            raise
-        number += 1
-    return tally

@@ -1,6 +1,5 @@
 """A node in lockstep whose peers and host do what they like: forge, cut, replay, toggle every level."""
 
-import time
 from random import Random
 
 from interlock.device.assembler import FOREVER, Program
@@ -303,18 +302,3 @@ class Rogues:
         """Any levels at any time."""
         for _ in range(self.random.randint(1, 4)):
             peer.show(Level(up=self.random.random() < 0.5, heard=self.random.random() < 0.5))
-
-
-def campaign(*, seed: int, seconds: float, beat_bytes: int = 16) -> Tally:
-    """Histories, one after another, for so long."""
-    tally = Tally()
-    end = time.monotonic() + seconds
-    number = seed * 1_000_000
-    while time.monotonic() < end:
-        try:
-            tally.add(Rogues(number, beat_bytes=beat_bytes).run())
-        except Mismatch as mismatch:
-            mismatch.add_note(f"to repeat: Rogues({number}, beat_bytes={beat_bytes}).run()")
-            raise
-        number += 1
-    return tally
