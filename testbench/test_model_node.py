@@ -1,6 +1,8 @@
 """Golden node: what it does with messages, logs, sessions and links, to the byte."""
 
 import re
+import subprocess
+import sys
 from binascii import crc32
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from interlock.wires import Level, OpRun, RawBeat, Rolled, Segment
 from lib.golden_bench import MAKER, PEER_ID, SERIAL, GoldenBench, peer_entry
 from lib.scripted import external
 
-SPECIFICATION = Path(__file__).resolve().parents[1] / "docs" / "specification.md"
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "sw" / "interlock" / "model"
+SPECIFICATION = ROOT / "docs" / "specification.md"
 OWN_ID = MAKER.to_bytes(4, "big") + SERIAL.to_bytes(4, "big") + bytes.fromhex("1111111122222222")
 
 
@@ -362,3 +366,13 @@ def test_alarms_have_the_bits_that_the_specification_gives_them():
     assert text
     bits = {name: 1 << int(bit) for bit, name in re.findall(r"(\d+) ([A-Z_]+)", text[1])}
     assert bits == {alarm.name: alarm.value for alarm in Alarm}
+
+
+def test_the_model_shares_no_code_with_the_gateware():
+    """Not even indirectly: a fresh interpreter that has all of the model has nothing of the gateware."""
+    modules = [path.stem for path in MODEL.glob("*.py") if path.stem != "__init__"]
+    names = ", ".join(f"interlock.model.{module}" for module in [*modules, "choices"])
+    script = f"import sys, {names}; print([name for name in sys.modules if name.startswith(('amaranth', 'interlock_hdl'))])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert len(modules) > 15
+    assert found.stdout.strip() == "[]"
