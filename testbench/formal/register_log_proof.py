@@ -1,10 +1,10 @@
-"""What is proved of RegisterLog: of every entry, and of any one source that is watched."""
+"""What is proved of RegisterLog: of every entry, and of any one merge that is watched."""
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 from interlock_hdl.log.answer import Answer
-from interlock_hdl.log.register_log import RESERVED_FLAGS, RegisterLog
+from interlock_hdl.log.register_log import RegisterLog
 from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import Entry
 
@@ -36,8 +36,8 @@ class _LogProof(wiring.Component):
     Members
     -------
     All inputs of the log, and
-    watched : In(128)
-        Any one source: a free constant.
+    watched : In(Entry)
+        Any one entry that a peer may send: a free constant.
     """
 
     wipe: In(1)
@@ -46,7 +46,7 @@ class _LogProof(wiring.Component):
     sample: In(96)
     scan_valid: In(1)
     entries_ready: In(1)
-    watched: In(128)
+    watched: In(Entry)
 
     def __init__(self, *, entries: int) -> None:
         self.capacity = entries
@@ -64,6 +64,9 @@ class _LogProof(wiring.Component):
             dut.entries.ready.eq(self.entries_ready),
             Assume(self.sample >= dut.slots[0].stored.entry.flops),
         ]
+        begun = Signal()
+        m.d.sync += begun.eq(1)
+        m.d.comb += Assume(~begun | (self.watched.as_value() == ago(m, self.watched)))
         ghost = Module()  # what the proof remembers; reset by `wipe`, as the log should reset itself
         m.submodules.ghost = ResetInserter(self.wipe)(ghost)
 
@@ -72,12 +75,27 @@ class _LogProof(wiring.Component):
         self.entries = [slot.stored.entry for slot in dut.slots]
         self.request = dut.slots[0].request.entry
         self.from_peer_of_own = ~self.now.own & (self.request.session_id == self.entries[0].session_id)
+        self.shows = Cat(h & covers(e, self.watched) for h, e in zip(self.held, self.entries, strict=True))
+        self.merges_watched = (
+            dut.merged & (dut.answer == Answer.OK) & ~self.now.own & ~self.from_peer_of_own
+        ) & (covers(self.request, self.watched) & covers(self.watched, self.request))
         self.claim(m, dut, ghost)
+        # True of the scan's registers, and needed by every induction.
+        now = self.now
+        m.d.comb += [
+            Assert(now.size <= self.capacity),
+            Assert(now.scanning | ~(now.sampling | now.reading | now.offering)),
+            Assert(~now.sampling | (dut.own_ready & ~now.reading & ~now.offering)),
+            Assert(~(now.offering & now.last & now.reading)),
+        ]
         return m
 
 
 class MergeProof(_LogProof):
-    """No entry is ever lowered, lost, renamed or doubled but by a wipe; what is refused changes nothing."""
+    """No entry is ever lowered, lost, renamed or doubled but by a wipe; what is refused changes nothing.
+
+    What is merged and not refused is in the log in the next cycle.
+    """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
         now, entries, request = self.now, self.entries, self.request
@@ -86,6 +104,8 @@ class MergeProof(_LogProof):
         refused = dut.merged & ((dut.answer != Answer.OK) | (self.from_peer_of_own & dut.own_ready))
         refused_before, sampling_before = ago(ghost, refused), ago(ghost, now.sampling)
         m.d.comb += [
+            Assert(~ago(ghost, self.merges_watched) | self.shows.any()),
+            Assert((ago(ghost, self.shows) & ~self.shows) == 0),
             Assert(now.size >= size_before),
             Assert(~refused_before | (now.size == size_before)),
             Assert(dut.merged | ~dut.own_ahead),
@@ -107,9 +127,7 @@ class MergeProof(_LogProof):
 
         # What carries the induction: comparisons of one cycle still hold in the next.
         m.d.comb += [
-            Assert(now.size <= self.capacity),
             Assert(~(now.comparing & now.writing)),
-            Assert(~now.sampling | dut.own_ready),
             Assert(~now.sampling | (dut.slots[0].flops >= entries[0].flops)),
         ]
         for number, slot in enumerate(dut.slots):
@@ -117,11 +135,13 @@ class MergeProof(_LogProof):
             with m.If(now.writing):
                 m.d.comb += [
                     Assert(now.same_id[number] == (slot.same_id & self.held[number])),
-                    Assert(now.same_counting[number] == slot.same_counting),
-                    Assert(now.reserved == (request.provenance.flags & RESERVED_FLAGS).any()),
+                    Assert(now.clash[number] == ~slot.same_counting),
+                    Assert(~now.vacant[number] | (now.size == number)),
+                    Assert(~now.vacant[number] | (now.own == (number == 0))),
                 ]
-                if number:
-                    m.d.comb += Assert(now.more_flops[number] == slot.more_flops)
+                if number:  # entry 0's FLOPs may have been raised meanwhile
+                    more = now.more_high[number] | (now.same_high[number] & now.more_low[number])
+                    m.d.comb += Assert(more == (request.flops > entries[number].flops))
         m.d.comb += [Cover(now.size == self.capacity), Cover(refused_before & (now.size == 2))]
         m.d.comb += Cover(dut.own_ahead)
 
@@ -129,57 +149,33 @@ class MergeProof(_LogProof):
 class ScanProof(_LogProof):
     """A scan shows the fresh sample first, then every entry once and in order, each as it was when read.
 
-    And, of the source that is watched, all that was merged before the scan was accepted.
+    And a merge that was done before the scan was accepted shows in it, whichever merge is watched.
 
     Assumed: what :class:`MergeProof` proves, so far as it is needed here.
     """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
-        now, entries, request = self.now, self.entries, self.request
-        begun = Signal()
-        m.d.sync += begun.eq(1)
-        m.d.comb += Assume(~begun | (self.watched == ago(m, self.watched)))
-        for number, entry in enumerate(entries):
-            before = Entry(ago(ghost, entry))
-            m.d.comb += Assume((number >= ago(ghost, now.size)) | covers(entry, before))
-        for number, slot in enumerate(dut.slots):
-            with m.If(now.writing):
-                m.d.comb += [
-                    Assume(now.same_id[number] == (slot.same_id & self.held[number])),
-                    Assume(now.more_flops[number] == slot.more_flops) if number else [],
-                ]
-        m.d.comb += Assume(now.size >= ago(ghost, now.size))
-
-        # All that was ever merged of the watched source.
-        known = Signal()
-        merged = Signal(Entry)
-        taken = dut.merged & (dut.answer == Answer.OK) & ~now.own & ~self.from_peer_of_own
-        with ghost.If(taken & (request.session_id == self.watched)):
-            ghost.d.sync += [
-                known.eq(1),
-                merged.session_id.eq(self.watched),
-                merged.flops.eq(Mux(request.flops > merged.flops, request.flops, merged.flops)),
-                merged.provenance.flags.eq(merged.provenance.flags | request.provenance.flags),
-            ]
-        in_log = Cat(h & covers(e, merged) for h, e in zip(self.held, entries, strict=True)).any()
+        now, entries = self.now, self.entries
         m.d.comb += [
-            Assert(~known | in_log),
-            Assert(merged.session_id == Mux(known, self.watched, 0)),
-            Assert(known | (Cat(merged.flops, merged.provenance.flags) == 0)),
+            Assume(~ago(ghost, self.merges_watched) | self.shows.any()),
+            Assume((ago(ghost, self.shows) & ~self.shows) == 0),
+            Assume(now.size >= ago(ghost, now.size)),
         ]
+        known = Signal()  # the watched entry was merged
+        with ghost.If(self.merges_watched):
+            ghost.d.sync += known.eq(1)
 
         # As of the scan's acceptance.
         due = Signal()
-        due_entry = Signal(Entry)
         sample = Signal(96)
         left = Signal.like(now.index)
         shown = Signal()
         captured = Signal(Entry)
         accepted = dut.scan.valid & dut.scan.ready
         transferred = dut.entries.valid & dut.entries.ready
-        shows_it = transferred & covers(dut.entries.payload.entry, due_entry)
+        shows_it = transferred & covers(dut.entries.payload.entry, self.watched)
         with ghost.If(accepted):
-            ghost.d.sync += [due.eq(known), due_entry.eq(merged), sample.eq(self.sample)]
+            ghost.d.sync += [due.eq(known), sample.eq(self.sample)]
             ghost.d.sync += [left.eq(now.size), shown.eq(0)]
         with ghost.If(transferred):
             ghost.d.sync += [left.eq(left - 1), shown.eq(shown | shows_it)]
@@ -198,21 +194,21 @@ class ScanProof(_LogProof):
 
         # What carries the induction.
         still_to_read = Cat(
-            (n >= now.index) & (n < now.scan_size) & covers(e, due_entry) for n, e in enumerate(entries)
+            shows & (n >= now.index) & (n < now.scan_size) for n, shows in enumerate(self.shows)
         )
         m.d.comb += [
-            Assert(now.size <= self.capacity),
+            Assert(~known | self.shows.any()),
             Assert(now.scan_size <= now.size),
             Assert(left <= now.scan_size),
             Assert(~now.scanning | (now.index == position + now.offering)),
-            Assert(now.scanning | ~(now.sampling | now.offering)),
-            Assert(~now.sampling | ((now.index == 0) & ~now.offering & (dut.slots[0].flops == sample))),
+            Assert(~now.sampling | ((now.index == 0) & (dut.slots[0].flops == sample))),
             Assert(~now.offering | (now.last == (now.index == now.scan_size))),
+            Assert(now.reading == (now.scanning & ~now.sampling & (now.index != now.scan_size))),
             Assert(~now.scanning | now.sampling | (entries[0].flops == sample)),
             Assert(
                 ~(now.scanning & due)
                 | shown
-                | (now.offering & covers(dut.entries.payload.entry, due_entry))
+                | (now.offering & covers(dut.entries.payload.entry, self.watched))
                 | still_to_read.any()
             ),
         ]

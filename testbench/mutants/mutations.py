@@ -4,6 +4,7 @@ from mutants.mutation import Mutation
 
 COUNTER = "test_counter.py"
 LOG = "test_register_log.py"
+LOG_FLIPS = "test_flips.py::test_every_flip_is_safe[log-2]"
 EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
 SESSION = "test_session.py::test_session"
@@ -43,8 +44,8 @@ MUTATIONS = [
     Mutation(
         name="merge keeps the smaller count",
         file="log/slot.py",
-        old="self.more_flops.eq(asked.flops > mine.flops)",
-        new="self.more_flops.eq(asked.flops < mine.flops)",
+        old="self.more_high.eq(asked.flops[48:] > mine.flops[48:])",
+        new="self.more_high.eq(asked.flops[48:] < mine.flops[48:])",
         test=LOG,
     ),
     Mutation(
@@ -64,16 +65,16 @@ MUTATIONS = [
     Mutation(
         name="a peer may raise the node's own count",
         file="log/register_log.py",
-        old="m.d.comb += self.own_ahead.eq(now.more_flops[0])",
+        old="m.d.comb += self.own_ahead.eq(more_flops[0])",
         new="m.d.comb += self.own_ahead.eq(0)",
         test=LOG,
     ),
     Mutation(
         name="damaged entries go unnoticed",
         file="log/register_log.py",
-        old="(slot.damaged for slot in self.slots),",
-        new="(0 for slot in self.slots),",
-        test=LOG,
+        old="*(slot.damaged for slot in self.slots))",
+        new="*(0 for slot in self.slots))",
+        test=LOG_FLIPS,
     ),
     # On the way out
     Mutation(

@@ -1,6 +1,6 @@
 """The log as registers: every entry is compared at once (D6)."""
 
-from amaranth.hdl import Array, Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,17 +21,21 @@ def _control(entries: int) -> data.StructLayout:
         {
             "awake": 1,  # the first cycle is over
             "size": count,
-            # Merge: a request is compared in one cycle and written in the next.
+            # Merge: a request is compared with every slot in one cycle, and written in the next.
             "comparing": 1,
             "writing": 1,
             "own": 1,
-            "reserved": 1,
+            "reserved": 1,  # has a reserved flag
             "same_id": entries,
-            "more_flops": entries,
-            "same_counting": entries,
+            "clash": entries,  # counted in another way
+            "more_high": entries,
+            "same_high": entries,
+            "more_low": entries,
+            "vacant": entries,  # here, if its id is new
             # Scan: the sample is written, then entries are read one by one.
             "scanning": 1,
             "sampling": 1,
+            "reading": 1,
             "scan_size": count,
             "index": count,
             "offering": 1,
@@ -120,24 +124,28 @@ class RegisterLog(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        m.submodules.control = control = self.control
         for number, slot in enumerate(self.slots):
             m.submodules[f"slot_{number}"] = slot
-        own_slot = self.slots[0]
-
-        m.submodules.control = control = self.control
         now, following = control.value, control.next
         m.d.comb += [control.load.eq(1), following.eq(now), following.awake.eq(1)]
-        m.d.comb += [
-            self.size.eq(now.size),
-            self.own_ready.eq(now.size != 0),
-            self.scan_size.eq(now.scan_size),
-        ]
+        m.d.comb += [self.size.eq(now.size), self.own_ready.eq(now.size != 0)]
 
-        # A merge: accept and protect, compare with all entries, write.
-        request = Signal(CheckedEntry)
-        accept = self.merge.valid & self.merge.ready
+        damage = Cat(self._merge(m), self._scan(m), *(slot.damaged for slot in self.slots))
+        # Parity of some hundred bits each, so a register of its own.
+        damaged = Signal(len(damage))
+        m.d.sync += [
+            damaged.eq(damage),
+            self.fault.eq(self.fault | damaged.any() | control.fault),
+        ]
+        return ResetInserter(self.wipe)(m)
+
+    def _merge(self, m: Module) -> Value:
+        """Accept and protect, compare, write.  Returns what damages it."""
+        now, following = self.control.value, self.control.next
         asked = self.merge.payload
-        flags = request.entry.provenance.flags
+        accept = self.merge.valid & self.merge.ready
+        request = Signal(CheckedEntry)
         m.d.comb += [
             self.merge.ready.eq(now.awake & ~now.comparing),
             following.comparing.eq(accept),
@@ -145,58 +153,69 @@ class RegisterLog(wiring.Component):
         ]
         with m.If(accept):
             m.d.sync += [request.entry.eq(asked.entry), request.parity.eq(parity_of(asked.entry))]
-            m.d.comb += following.own.eq(asked.own)
-        with m.If(now.comparing):
-            held = Cat(number < now.size for number in range(self.capacity))
             m.d.comb += [
-                # Empty slots hold id 0, which a peer may well send.
-                following.same_id.eq(Cat(slot.same_id for slot in self.slots) & held),
-                following.more_flops.eq(Cat(slot.more_flops for slot in self.slots)),
-                following.same_counting.eq(Cat(slot.same_counting for slot in self.slots)),
-                following.reserved.eq((flags & RESERVED_FLAGS).any()),
+                following.own.eq(asked.own),
+                following.reserved.eq((asked.entry.provenance.flags & RESERVED_FLAGS).any()),
             ]
 
-        others = now.same_id[1:]
-        conflict = now.reserved | (others & ~now.same_counting[1:]).any()
-        append, update, add_own = Signal(), Signal(), Signal()
-        m.d.comb += self.merged.eq(now.writing)
-        with m.If(now.writing):
-            with m.If(now.own):
-                with m.If(now.reserved | (self.own_ready & ~now.same_counting[0])):
-                    m.d.comb += self.answer.eq(Answer.CONFLICT)
-                with m.Elif(self.own_ready):
-                    m.d.comb += add_own.eq(1)
-                with m.Else():
-                    m.d.comb += append.eq(1)
-            with m.Elif(now.same_id[0]):
-                m.d.comb += self.own_ahead.eq(now.more_flops[0])
-            with m.Elif(conflict | ~self.own_ready):
-                m.d.comb += self.answer.eq(Answer.CONFLICT)
-            with m.Elif(others.any()):
-                m.d.comb += update.eq(1)
-            with m.Elif(now.size == self.capacity):
-                m.d.comb += self.answer.eq(Answer.FULL)
-            with m.Else():
-                m.d.comb += append.eq(1)
-        with m.If(append):
-            m.d.comb += following.size.eq(now.size + 1)
-
+        # What is found here counts in the next cycle only, if that writes.
         for number, slot in enumerate(self.slots):
-            here = append & (now.size == number)
-            known = update & now.same_id[number]
             m.d.comb += [
                 slot.request.eq(request),
-                slot.flops.eq(request.entry.flops),
-                slot.flops_parity.eq(request.parity.flops),
-                slot.take_id.eq(here),
-                slot.take_flops.eq(here | (known & now.more_flops[number])),
-                slot.add_provenance.eq(here | known),
+                # Vacant slots hold id 0, which a peer may well send.
+                following.same_id[number].eq(slot.same_id & (now.size > number)),
+                following.clash[number].eq(~slot.same_counting),
+                following.more_high[number].eq(slot.more_high),
+                following.same_high[number].eq(slot.same_high),
+                following.more_low[number].eq(slot.more_low),
+                # Slot 0 is for the node's own entry and for no other.
+                following.vacant[number].eq(
+                    (now.size == number) & (now.own == (number == 0)) & ~now.reserved
+                ),
             ]
 
-        # A scan: accept and protect the sample, write it, then read.  There is no append to slot 0 meanwhile.
+        more_flops = now.more_high | (now.same_high & now.more_low)
+        known = now.same_id.any()
+        for number, slot in enumerate(self.slots):
+            append = now.writing & now.vacant[number] & ~known
+            if number == 0:
+                add = now.writing & now.own & self.own_ready & ~now.clash[0] & ~now.reserved
+                update = Const(0)
+            else:
+                add = now.writing & ~now.own & now.same_id[number] & ~now.clash[number] & ~now.reserved
+                update = add & more_flops[number]
+            m.d.comb += [
+                slot.flops.eq(request.entry.flops),
+                slot.flops_parity.eq(request.parity.flops),
+                slot.take_id.eq(append),
+                slot.take_flops.eq(append | update),
+                slot.add_provenance.eq(append | add),
+            ]
+            with m.If(append):
+                m.d.comb += following.size.eq(number + 1)
+
+        m.d.comb += self.merged.eq(now.writing)
+        clash = Mux(now.own, now.clash[0], (now.same_id & now.clash).any())
+        with m.If(now.writing):
+            with m.If(~now.own & now.same_id[0]):
+                m.d.comb += self.own_ahead.eq(more_flops[0])
+            with m.Elif(now.reserved | Mux(self.own_ready, clash, ~now.own)):
+                m.d.comb += self.answer.eq(Answer.CONFLICT)
+            with m.Elif(~now.own & ~known & (now.size == self.capacity)):
+                m.d.comb += self.answer.eq(Answer.FULL)
+        return is_damaged(request)
+
+    def _scan(self, m: Module) -> Value:
+        """Accept and protect the sample, write it, read.  Returns what damages it."""
+        now, following = self.control.value, self.control.next
+        own_slot = self.slots[0]
         sample = Signal(96)
         sample_parity = Signal()
-        m.d.comb += self.scan.ready.eq(self.own_ready & ~now.scanning)
+        m.d.comb += [
+            self.scan.ready.eq(self.own_ready & ~now.scanning),
+            self.scan_size.eq(now.scan_size),
+            following.sampling.eq(0),
+        ]
         with m.If(self.scan.valid & self.scan.ready):
             m.d.sync += [sample.eq(self.scan.payload), sample_parity.eq(self.scan.payload.xor())]
             m.d.comb += [
@@ -205,24 +224,21 @@ class RegisterLog(wiring.Component):
                 following.scan_size.eq(now.size),
                 following.index.eq(0),
             ]
-        with m.If(now.sampling):
+        with m.If(now.sampling):  # while there is an entry 0, so nothing is appended in its place
             m.d.comb += [
-                following.sampling.eq(0),
                 own_slot.flops.eq(sample),
                 own_slot.flops_parity.eq(sample_parity),
                 own_slot.take_flops.eq(1),
+                following.reading.eq(1),
             ]
-        with m.If(add_own):
-            m.d.comb += own_slot.add_provenance.eq(1)
         too_low = now.sampling & (sample < own_slot.stored.entry.flops)
 
         offered = Signal(CheckedEntry)
-        left = now.scanning & ~now.sampling & (now.index != now.scan_size)
         m.d.comb += [
             self.entries.valid.eq(now.offering),
             self.entries.payload.entry.eq(offered.entry),
             self.entries.payload.last.eq(now.last),
-            self.read.eq(left & (~now.offering | self.entries.ready)),
+            self.read.eq(now.reading & (~now.offering | self.entries.ready)),
             self.read_index.eq(now.index),
         ]
         with m.If(self.entries.ready & now.offering):
@@ -230,25 +246,12 @@ class RegisterLog(wiring.Component):
             with m.If(now.last):
                 m.d.comb += following.scanning.eq(0)
         with m.If(self.read):
+            is_last = now.index + 1 == now.scan_size
             m.d.sync += offered.eq(Array(slot.stored for slot in self.slots)[now.index])
             m.d.comb += [
                 following.offering.eq(1),
                 following.index.eq(now.index + 1),
-                following.last.eq(now.index + 1 == now.scan_size),
+                following.last.eq(is_last),
+                following.reading.eq(~is_last),
             ]
-
-        # Parity of some hundred bits each, so a register of its own.
-        damage = Signal(self.capacity + 4)
-        m.d.sync += [
-            damage.eq(
-                Cat(
-                    (slot.damaged for slot in self.slots),
-                    is_damaged(request),
-                    is_damaged(offered),
-                    sample.xor() ^ sample_parity,
-                    too_low,
-                )
-            ),
-            self.fault.eq(self.fault | damage.any() | control.fault),
-        ]
-        return ResetInserter(self.wipe)(m)
+        return Cat(sample.xor() ^ sample_parity, too_low, is_damaged(offered))

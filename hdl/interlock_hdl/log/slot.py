@@ -40,8 +40,11 @@ class EntrySlot(wiring.Component):
     add_provenance : In(1)
         Provenance becomes its *or* with the request's: of an empty slot, which is all zeros, the request's.
     stored : Out(CheckedEntry)
-    same_id, more_flops, same_counting : Out(1)
-        The request has this id; has more FLOPs; agrees in mode and weight table.
+    same_id, same_counting : Out(1)
+        The request has this id; agrees in mode and weight table.
+    more_high, same_high, more_low : Out(1)
+        The upper, and the lower 48 bits of its FLOPs are more; the upper are the same.  In halves, because
+        all of them at once would be the longest carry chain of the log.
     damaged : Out(1)
         A stored bit is not what was written.
     """
@@ -54,8 +57,10 @@ class EntrySlot(wiring.Component):
     add_provenance: In(1)
     stored: Out(CheckedEntry)
     same_id: Out(1)
-    more_flops: Out(1)
     same_counting: Out(1)
+    more_high: Out(1)
+    same_high: Out(1)
+    more_low: Out(1)
     damaged: Out(1)
 
     def elaborate(self, platform) -> Module:
@@ -65,7 +70,9 @@ class EntrySlot(wiring.Component):
 
         m.d.comb += [
             self.same_id.eq(asked.session_id == mine.session_id),
-            self.more_flops.eq(asked.flops > mine.flops),
+            self.more_high.eq(asked.flops[48:] > mine.flops[48:]),
+            self.same_high.eq(asked.flops[48:] == mine.flops[48:]),
+            self.more_low.eq(asked.flops[:48] > mine.flops[:48]),
             self.same_counting.eq(
                 (asked.provenance.mode == mine.provenance.mode)
                 & (asked.provenance.weight_table == mine.provenance.weight_table)
