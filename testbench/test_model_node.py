@@ -10,7 +10,8 @@ import pytest
 from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
 from interlock.model.parameters import IssuePort, Mode
-from interlock.model.records import RecordType
+from interlock.model.records import RecordType, decode_prefix, decode_record
+from interlock.model.schedule import IllegalChoice, Rule
 from interlock.model.session import Alarm, State
 from interlock.wires import Level, OpRun, RawBeat, Rolled, Segment
 from lib.golden_bench import MAKER, PEER_ID, SERIAL, GoldenBench, peer_entry
@@ -198,9 +199,12 @@ def test_a_message_waits_for_its_epoch_and_carries_the_log_of_when_it_leaves(ben
     bench.run()
     assert not sent_bytes(bench.engine.pop_link(0))
     bench.connect(0)
-    (record,) = sent_bytes(bench.engine.pop_link(0))
-    assert record[48:64] == OWN_ID
-    assert record[80:96] == PEER_ID
+    (data,) = sent_bytes(bench.engine.pop_link(0))
+    record = decode_record(data, seq=0)
+    assert (record.type, record.som, record.eom) == (RecordType.PREFIX, True, True)
+    own, other = decode_prefix(record.body)
+    assert own == Entry(OWN_ID, 320, 1, 1, 1)
+    assert other == peer_entry()
 
 
 def test_a_roll_starts_anew_and_forgets_the_log(bench):
@@ -296,6 +300,36 @@ def test_a_peer_that_knows_more_of_this_session_than_it_announced_is_an_alarm(be
     assert bench.node.alarms == (0 if announced else Alarm.OWN_AHEAD)
     assert bench.node.session.state is (State.OPEN if announced else State.CLOSED)
     assert bench.node.links[0].up is announced
+
+
+@pytest.mark.parametrize(
+    ("claimed", "delay", "may_alarm"),
+    [(32, 2, True), (32, 3, False), (20, 1, True), (19, 1, False)],
+    ids=["in_time", "too_late", "more_than_before", "no_more_than_before"],
+)
+def test_a_claim_that_meets_the_scan_which_announces_it_may_be_an_alarm(bench, claimed, delay, may_alarm):
+    """19 FLOPs are announced, then 32; a claim that is answered at once can meet either."""
+    bench.connect(0)
+    bench.compute(1, count=1, op_class=0x12, repeat=19)
+    bench.send(Message(Kind.EXPORT, 0, b""))
+    bench.run()
+    bench.compute(1, count=1, op_class=0x12, repeat=13)
+    bench.send(Message(Kind.EXPORT, 0, b""))
+    bench.choose("tx_accept")
+    bench.choose("sample", 0, 32)
+    bench.push_link(0, bench.peers[0].message([peer_entry(), Entry(OWN_ID, claimed, 1, 1, 1)]))
+    bench.choose("take", 0)
+    bench.choose("merge", 0)
+    bench.choose("scan", 2)
+    bench.engine.cycle += delay - 1
+    bench.choose("merge", 0)
+    assert not bench.node.alarms
+    if may_alarm:
+        bench.choose("alarm", Alarm.OWN_AHEAD)
+    else:
+        with pytest.raises(IllegalChoice) as error:
+            bench.choose("alarm", Alarm.OWN_AHEAD)
+        assert error.value.rule is Rule.ALARM_REASON
 
 
 def test_after_an_alarm_nothing_leaves_until_a_roll(bench):

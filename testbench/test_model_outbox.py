@@ -29,6 +29,9 @@ def test_bytes_come_out_in_as_few_segments_as_there_are_messages():
     ]
     outbox.put(b"a", last=True)
     assert outbox.take() == [Segment(b"a", False, True)]
+    outbox.put(b"b", first=True)
+    outbox.put(b"c", first=True, last=True)
+    assert outbox.take() == [Segment(b"b", True, False), Segment(b"c", True, True)]
     assert outbox.take() == []
 
 
