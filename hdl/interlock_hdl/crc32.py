@@ -102,18 +102,22 @@ class Crc32(wiring.Component):
         absorbed_padding = Signal.like(self.padding)
         state = Signal(CRC_BITS)
         state_padding = Signal.like(self.padding)
+        changed = Signal()
         unwound = Signal(CRC_BITS)
         unwound_padding = Signal(2)
 
+        # A stage without a beat holds still: idle, a CRC costs no energy, and no time in simulation.
         with m.If(self.en):
             # 1: the data's matrix.
-            m.d.sync += [
-                absorbed.eq(absorb(self.data)),
-                valid.eq(self.valid),
-                first.eq(self.first),
-                absorbed_padding.eq(self.padding),
-            ]
+            m.d.sync += valid.eq(self.valid)
+            with m.If(self.valid):
+                m.d.sync += [
+                    absorbed.eq(absorb(self.data)),
+                    first.eq(self.first),
+                    absorbed_padding.eq(self.padding),
+                ]
             # 2: the feedback loop.
+            m.d.sync += changed.eq(valid)
             with m.If(valid):
                 m.d.sync += [
                     state.eq(
@@ -123,8 +127,9 @@ class Crc32(wiring.Component):
                     state_padding.eq(absorbed_padding),
                 ]
             # 3: what is padded in multiples of four bytes is wound back.
-            fours = Array(skip_zeros(state, -4 * count) for count in range(self.beat_bytes // 4))
-            m.d.sync += [unwound.eq(fours[state_padding[2:]]), unwound_padding.eq(state_padding)]
+            with m.If(changed):
+                fours = Array(skip_zeros(state, -4 * count) for count in range(self.beat_bytes // 4))
+                m.d.sync += [unwound.eq(fours[state_padding[2:]]), unwound_padding.eq(state_padding)]
 
         # The remaining up to three bytes; their matrices are sparse.
         ones = Array(skip_zeros(unwound, -count) for count in range(4))
