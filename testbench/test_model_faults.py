@@ -4,9 +4,8 @@ import pytest
 from interlock.model.log import Entry
 from interlock.model.records import Record, RecordType, encode_prefix
 from interlock.wires import RawBeat, Segment
-from lib.golden_bench import GoldenBench, peer_entry
+from lib.golden_bench import OWN_ID, GoldenBench, peer_entry
 
-OWN_ID = bytes.fromhex("0a0b0c0d 01020304 11111111 22222222")
 PREFIX = encode_prefix([peer_entry()])
 MESSAGE = [peer_entry()], b"good"
 BAD = b"bad"

@@ -1,6 +1,5 @@
-"""Golden node: what it does with messages, logs, sessions and links, to the byte."""
+"""Golden node: what becomes of messages, to the byte."""
 
-import re
 import subprocess
 import sys
 from binascii import crc32
@@ -11,27 +10,11 @@ from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
 from interlock.model.parameters import IssuePort, Mode
 from interlock.model.records import RecordType, decode_prefix, decode_record
-from interlock.model.schedule import IllegalChoice, Rule
-from interlock.model.session import Alarm, State
-from interlock.wires import Level, OpRun, RawBeat, Rolled, Segment
-from lib.golden_bench import MAKER, PEER_ID, SERIAL, GoldenBench, peer_entry
+from interlock.wires import Level, OpRun, RawBeat, Segment
+from lib.golden_bench import OWN_ID, PEER_ID, GoldenBench, of, peer_entry, sent_bytes
 from lib.scripted import external
 
-ROOT = Path(__file__).resolve().parents[1]
-MODEL = ROOT / "sw" / "interlock" / "model"
-SPECIFICATION = ROOT / "docs" / "specification.md"
-OWN_ID = MAKER.to_bytes(4, "big") + SERIAL.to_bytes(4, "big") + bytes.fromhex("1111111122222222")
-
-
-def of(text: str) -> bytes:
-    """Bytes of a hex dump with remarks behind #."""
-    return bytes.fromhex(re.sub(r"#.*", "", text))
-
-
-def sent_bytes(items: list[object]) -> list[bytes]:
-    """The whole messages or records among ``items``."""
-    assert all(item.first and item.last for item in items if isinstance(item, Segment))
-    return [item.data for item in items if isinstance(item, Segment)]
+MODEL = Path(__file__).resolve().parents[1] / "sw" / "interlock" / "model"
 
 
 @pytest.fixture
@@ -207,148 +190,6 @@ def test_a_message_waits_for_its_epoch_and_carries_the_log_of_when_it_leaves(ben
     assert other == peer_entry()
 
 
-def test_a_roll_starts_anew_and_forgets_the_log(bench):
-    bench.connect(0)
-    bench.push_link(0, bench.peers[0].message([peer_entry()], b"x"))
-    bench.compute(0, 16, 10)
-    bench.send(Message(Kind.EXPORT, 0, b""))
-    bench.run()
-    bench.engine.pop_host()
-    bench.roll()
-    bench.open(3, 4)
-    bench.send(Message(Kind.EXPORT, 0, b""))
-    bench.run()
-    rolled, log, *_ = bench.engine.pop_host()
-    assert rolled == Rolled()
-    assert log.data[16:] == OWN_ID[:8] + of("00000003 00000004 000000000000000000000000 01 01 0001")
-
-
-def test_a_roll_takes_along_what_the_host_had_half_sent(bench):
-    whole = external(bytes(32)).data
-    bench.push_host(Segment(whole[:32], True, False))
-    bench.roll()
-    bench.choose("roll", 1)
-    bench.open()
-    bench.push_host(Segment(whole[32:], False, True), external(b"next"))
-    bench.run()
-    assert [event.name for event in bench.events if event.name.startswith("host_")] == [
-        "host_refuse",
-        "host_accept",
-    ]
-    assert [message[16:] for message in bench.node.accelerator.received] == [b"next"]
-
-
-def test_a_roll_leaves_alone_what_the_host_sent_and_the_node_did_not_take(bench):
-    bench.push_host(Segment(external(b"").data, True, False))
-    bench.roll()
-    bench.choose("roll", 0)
-    bench.open()
-    bench.push_host(Segment(b"rest", False, True))
-    bench.run()
-    assert [message[16:] for message in bench.node.accelerator.received] == [b"rest"]
-
-
-def test_after_a_roll_all_channels_come_up_again(bench):
-    bench.connect(0)
-    bench.engine.pop_link(0)
-    bench.roll()
-    bench.run()
-    assert bench.engine.pop_link(0) == [Level(up=False, heard=True)]
-    bench.push_link(0, bench.peers[0].fall())
-    bench.open()
-    assert bench.engine.pop_link(0) == [Level(up=False, heard=False), Level(up=True, heard=False)]
-    bench.connect(0)
-
-
-@pytest.mark.parametrize("ending", ["roll", "alarm"])
-def test_a_link_that_waits_for_its_peer_goes_down_with_the_session(bench, ending):
-    assert bench.engine.pop_link(1) == [Level(up=True, heard=False)]
-    if ending == "roll":
-        bench.roll()
-    else:
-        bench.compute(0, count=17)  # above the peak
-    bench.run()
-    assert bench.engine.pop_link(1) == [Level(up=False, heard=False)]
-    assert not bench.node.links[1].up
-
-
-def test_a_fault_closes_the_channel_until_the_host_reopens_it(bench):
-    bench.connect(0)
-    bench.push_link(0, [Segment(bytes(48), True, True), *bench.peers[0].message([peer_entry()], b"x")])
-    bench.run()
-    assert not bench.node.links[0].open
-    bench.push_link(0, bench.peers[0].fall())
-    bench.run()
-    assert not bench.node.links[0].up
-    bench.reopen(0)
-    bench.run()
-    assert bench.node.links[0].up
-    bench.connect(0)
-    assert bench.node.log.entries == [bench.node.log.own]
-    assert not bench.node.accelerator.received
-
-
-@pytest.mark.parametrize("announced", [False, True], ids=["never_announced", "announced"])
-def test_a_peer_that_knows_more_of_this_session_than_it_announced_is_an_alarm(bench, announced):
-    bench.connect(0)
-    bench.compute(0, 1, 1)
-    if announced:
-        bench.send(Message(Kind.EXPORT, 0, b""))
-    bench.run()
-    bench.push_link(0, bench.peers[0].message([peer_entry(), Entry(OWN_ID, 2, 1, 1, 1)]))
-    bench.run()
-    assert bench.node.alarms == (0 if announced else Alarm.OWN_AHEAD)
-    assert bench.node.session.state is (State.OPEN if announced else State.CLOSED)
-    assert bench.node.links[0].up is announced
-
-
-@pytest.mark.parametrize(
-    ("claimed", "delay", "may_alarm"),
-    [(32, 2, True), (32, 3, False), (20, 1, True), (19, 1, False)],
-    ids=["in_time", "too_late", "more_than_before", "no_more_than_before"],
-)
-def test_a_claim_that_meets_the_scan_which_announces_it_may_be_an_alarm(bench, claimed, delay, may_alarm):
-    """19 FLOPs are announced, then 32; a claim that is answered at once can meet either."""
-    bench.connect(0)
-    bench.compute(1, count=1, op_class=0x12, repeat=19)
-    bench.send(Message(Kind.EXPORT, 0, b""))
-    bench.run()
-    bench.compute(1, count=1, op_class=0x12, repeat=13)
-    bench.send(Message(Kind.EXPORT, 0, b""))
-    bench.choose("tx_accept")
-    bench.choose("sample", 0, 32)
-    bench.push_link(0, bench.peers[0].message([peer_entry(), Entry(OWN_ID, claimed, 1, 1, 1)]))
-    bench.choose("take", 0)
-    bench.choose("merge", 0)
-    bench.choose("scan", 2)
-    bench.engine.cycle += delay - 1
-    bench.choose("merge", 0)
-    assert not bench.node.alarms
-    if may_alarm:
-        bench.choose("alarm", Alarm.OWN_AHEAD)
-    else:
-        with pytest.raises(IllegalChoice) as error:
-            bench.choose("alarm", Alarm.OWN_AHEAD)
-        assert error.value.rule is Rule.ALARM_REASON
-
-
-def test_after_an_alarm_nothing_leaves_until_a_roll(bench):
-    bench.compute(0, count=17)  # 34 FLOPs: above the peak of 32
-    bench.send(Message(Kind.EXPORT, 0, b"secret"))
-    bench.push_host(external(b"data"))
-    bench.run()
-    assert bench.node.alarms == Alarm.OVER_PEAK
-    assert bench.engine.pop_host() == []
-    bench.send(Message(Kind.EXPORT, 0, b"more"))
-    bench.push_host(external(b"more"))
-    bench.run()
-    assert bench.engine.pop_host() == []
-    bench.roll()
-    bench.open()
-    assert bench.engine.pop_host() == [Rolled()]
-    assert bench.node.session.state is State.OPEN
-
-
 def test_an_opaque_port_counts_cycles():
     bench = GoldenBench(issue_ports=(IssuePort(peak=8), IssuePort(mode=Mode.OPAQUE, peak=7)))
     bench.open()
@@ -369,37 +210,6 @@ def test_what_the_accelerator_does_is_shown(bench):
     assert bench.engine.pop_operations(1) == []
     assert sent_bytes(bench.engine.pop_tx()) == [Message(Kind.EXPORT, 0, b"x").encode()]
     assert sent_bytes(bench.engine.pop_rx()) == [external(b"y").data]
-
-
-def test_what_leaves_of_a_message_whose_epoch_ends_is_its_beginning(bench):
-    bench.connect(0)
-    bench.engine.pop_link(0)
-    bench.send(Message(Kind.PEER, 0, bytes(5000)), Message(Kind.PEER, 0, b"second"))
-    bench.choose("tx_accept")
-    bench.choose("sample", 0, 0)
-    bench.choose("scan", 0)
-    bench.choose("record", 0, RecordType.PREFIX, 64)
-    bench.push_link(0, bench.peers[0].fall())
-    bench.choose("level", 0)
-    bench.choose("end", 0)
-    bench.run()
-    first, *levels = bench.engine.pop_link(0)
-    assert (len(first.data), first.first, first.last) == (48, True, False)
-    assert levels == [Level(True, False), Level(False, False), Level(True, False)]
-
-    bench.connect(0)
-    second = sent_bytes(bench.engine.pop_link(0))
-    assert [int.from_bytes(record[8:16], "big") for record in second] == [0, 1]
-    assert second[1][16:22] == b"second"
-
-
-def test_alarms_have_the_bits_that_the_specification_gives_them():
-    text = re.search(
-        r"Alarm bits, latched until the next CLEAR: (.*?)\.\n", SPECIFICATION.read_text(), re.DOTALL
-    )
-    assert text
-    bits = {name: 1 << int(bit) for bit, name in re.findall(r"(\d+) ([A-Z_]+)", text[1])}
-    assert bits == {alarm.name: alarm.value for alarm in Alarm}
 
 
 def test_the_model_shares_no_code_with_the_gateware():

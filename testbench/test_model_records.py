@@ -1,6 +1,5 @@
 """Golden records: bytes worked out by hand from the specification, round trips, and strictness."""
 
-import re
 from binascii import crc32
 
 import pytest
@@ -18,6 +17,7 @@ from interlock.model.records import (
     encode_prefix,
     record_bytes,
 )
+from lib.golden_bench import of
 
 
 def crc_bit_by_bit(data: bytes) -> int:
@@ -28,11 +28,6 @@ def crc_bit_by_bit(data: bytes) -> int:
             feedback = (remainder ^ byte >> bit) & 1
             remainder = remainder >> 1 ^ (0xEDB88320 if feedback else 0)
     return remainder ^ 0xFFFFFFFF
-
-
-def of(text: str) -> bytes:
-    """Bytes of a hex dump with remarks behind #."""
-    return bytes.fromhex(re.sub(r"#.*", "", text))
 
 
 PREFIX_HEADER = of("""

@@ -1,5 +1,6 @@
 """One golden node between a scripted accelerator, a host and peers that a test plays by hand."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from interlock.device.golden import GoldenEngine
@@ -7,11 +8,13 @@ from interlock.model.log import Entry
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
 from interlock.model.scheduler import PlainScheduler, Scheduler
-from interlock.wires import Event, HostItem, LinkItem
+from interlock.wires import Event, HostItem, LinkItem, Segment
 
 from lib.scripted import HandPeer, ScriptedAccelerator
 
 MAKER, SERIAL = 0x0A0B0C0D, 0x01020304
+OWN_ID = MAKER.to_bytes(4, "big") + SERIAL.to_bytes(4, "big") + bytes.fromhex("1111111122222222")
+"""Of the session that :meth:`GoldenBench.open` opens."""
 PEER_ID = b"the other source"
 
 Step = Event | Callable[[GoldenNode], object]
@@ -113,3 +116,14 @@ def play(steps: Iterable[Step], node: GoldenNode) -> None:
             node.apply(step)
         else:
             step(node)
+
+
+def of(text: str) -> bytes:
+    """Bytes of a hex dump with remarks behind #."""
+    return bytes.fromhex(re.sub(r"#.*", "", text))
+
+
+def sent_bytes(items: list[object]) -> list[bytes]:
+    """The whole messages or records among ``items``."""
+    assert all(item.first and item.last for item in items if isinstance(item, Segment))
+    return [item.data for item in items if isinstance(item, Segment)]
