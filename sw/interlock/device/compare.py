@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 from interlock.errors import InterlockError
 from interlock.model.explain import explain_message, explain_record, field_at
@@ -23,6 +24,8 @@ class Mismatch(InterlockError):
         Name of the field in which the first difference lies, where there is one.
     offset : int
         Its byte, from the start of the message or record.
+    cycle : int
+        It was there before this cycle.
     """
 
     def __init__(
@@ -32,7 +35,14 @@ class Mismatch(InterlockError):
         self.message = message
         self.field = field
         self.offset = offset
+        self.cycle = 0
         super().__init__(f"{wire}: {what}" + (f" ({where})" if where else ""))
+
+    def before(self, cycle: int) -> Self:
+        """The same, with the time at which it was noticed."""
+        self.cycle = cycle
+        self.args = (f"{self.args[0]}, before cycle {cycle}",)
+        return self
 
 
 Mark = Rolled | bool

@@ -76,6 +76,14 @@ class LockstepNode:
         """Runs the node under test, and then the golden one through the same choices."""
         self.node.run(cycles)
         self.cycles += cycles
+        try:
+            self._compare()
+        except Mismatch as mismatch:
+            mismatch.before(self.cycles)
+            raise
+
+    def _compare(self) -> None:
+        """Follows the node under test through what it did since the last time."""
         self._collect()
         for event in self.node.pop_schedule():
             if event.name == "roll":
@@ -88,7 +96,7 @@ class LockstepNode:
         for wire in self._wires:
             wire.compare()
             if wire.is_ahead:
-                raise Mismatch(wire.name, f"there is more than there should be at cycle {self.cycles}")
+                raise Mismatch(wire.name, "there is more than there should be")
 
     def outstanding(self) -> list[str]:
         """What has still to happen before everything that was sent has had its consequences."""
@@ -110,7 +118,7 @@ class LockstepNode:
         self.run(0)
         left = self.outstanding()
         if left:
-            raise Mismatch(self.name, f"outstanding at cycle {self.cycles}: {'; '.join(left)}")
+            raise Mismatch(self.name, f"outstanding: {'; '.join(left)}").before(self.cycles)
 
     @property
     def bytes_compared(self) -> dict[str, int]:
