@@ -16,14 +16,14 @@ from interlock.model.messages import HEADER as MESSAGE_HEADER
 from interlock.model.messages import Kind
 from interlock.model.schedule import ARGUMENTS
 from interlock.wires import Segment
+from interlock_hdl.config import InterlockConfig
 from lib.jobs import PROGRAM
-from lib.nodes import lockstep_node, small_config
+from lib.nodes import BUILDS, lockstep_node, small_config
 from lib.parameters import default_seed, generator
 from lib.peer import Peer, run
 from lib.settle import outstanding, settle
 from lib.watched import whole
 
-BEAT_BYTES = (4, 16)
 PORTS = (
     "host_in",
     "host_out",
@@ -34,14 +34,14 @@ PORTS = (
 )
 
 
-@pytest.mark.parametrize("beat_bytes", BEAT_BYTES)
+@pytest.mark.parametrize("build", ["narrow", "wide"])
 @pytest.mark.parametrize("trouble", [PEACE, ROLLS, ATTACKS], ids=lambda trouble: trouble.name)
-def test_random_clusters_never_leave_lockstep(beat_bytes, trouble):
+def test_random_clusters_never_leave_lockstep(build, trouble):
     seed = default_seed() * 1000
     tally = Tally()
     for number in range(seed, seed + 4):
-        print(f"History({number}, beat_bytes={beat_bytes}, nodes={2 + number % 2}, trouble={trouble})")
-        tally.add(History(number, beat_bytes=beat_bytes, nodes=2 + number % 2, trouble=trouble).run())
+        print(f"History({number}, config={build}, nodes={2 + number % 2}, trouble={trouble})")
+        tally.add(History(number, config=BUILDS[build], nodes=2 + number % 2, trouble=trouble).run())
     print(tally)
     assert tally.choices["release"] > 100
     assert tally.choices["ticks"] > 20
@@ -50,13 +50,13 @@ def test_random_clusters_never_leave_lockstep(beat_bytes, trouble):
     assert tally.choices["close"] > 0 or not trouble.tamper
 
 
-@pytest.mark.parametrize("beat_bytes", BEAT_BYTES)
-def test_rogue_peers_and_hosts_never_break_lockstep(beat_bytes):
+@pytest.mark.parametrize("build", ["narrow", "wide"])
+def test_rogue_peers_and_hosts_never_break_lockstep(build):
     seed = default_seed() * 1000
     tally = Tally()
     for number in range(seed, seed + 15):
-        print(f"Rogues({number}, beat_bytes={beat_bytes})")
-        tally.add(Rogues(number, beat_bytes=beat_bytes).run())
+        print(f"Rogues({number}, config={build})")
+        tally.add(Rogues(number, config=BUILDS[build]).run())
     print(tally)
     never = (ARGUMENTS.keys() | {"sample"}) - tally.choices.keys() - {"tx_refuse"}  # its programs are honest
     assert not never, f"these choices were never made: {never}"
@@ -66,11 +66,11 @@ def test_rogue_peers_and_hosts_never_break_lockstep(beat_bytes):
 def test_one_thread_and_two_give_equal_digests():
     digests = []
     for threads in (1, 2):
-        history = History(default_seed(), nodes=3, threads=threads, trouble=ROLLS)
+        history = History(default_seed(), config=BUILDS["wide"], nodes=3, threads=threads, trouble=ROLLS)
         history.run()
         digests.append(history.digests)
     assert digests[0] == digests[1]
-    other = History(default_seed() + 1, nodes=3, trouble=ROLLS)
+    other = History(default_seed() + 1, config=BUILDS["wide"], nodes=3, trouble=ROLLS)
     other.run()
     assert other.digests != digests[0]
 
@@ -190,7 +190,7 @@ def test_a_run_may_end_in_any_cycle():
 
 
 def test_a_campaign_says_what_it_did(capsys):
-    words = ["--seconds", "0", "--seed", str(default_seed()), "--kind", "rogues", "--beat-bytes", "16"]
+    words = ["--seconds", "0", "--seed", str(default_seed()), "--kind", "rogues", "--build", "wide"]
     assert main([*words, "--json"]) == 0
     tally = json.loads(capsys.readouterr().out)
     assert tally["histories"] == 1
@@ -199,7 +199,7 @@ def test_a_campaign_says_what_it_did(capsys):
 
 def test_a_campaign_ends_at_a_mismatch_and_says_how_to_repeat_it(capsys, monkeypatch):
     class Broken:
-        def __init__(self, seed: int, *, beat_bytes: int) -> None:
+        def __init__(self, seed: int, *, config: InterlockConfig) -> None:
             self.seed = seed
 
         def run(self) -> Tally:
@@ -208,7 +208,7 @@ def test_a_campaign_ends_at_a_mismatch_and_says_how_to_repeat_it(capsys, monkeyp
             return Tally(histories=1)
 
     monkeypatch.setitem(KINDS, "rogues", Broken)
-    assert main(["--seconds", "60", "--seed", "10", "--kind", "rogues", "--beat-bytes", "4"]) == 1
+    assert main(["--seconds", "60", "--seed", "10", "--kind", "rogues", "--build", "narrow"]) == 1
     complaint = capsys.readouterr().err
     assert "wire: broken" in complaint
-    assert "--kind rogues --beat-bytes 4 --seed 12 --seconds 0" in " ".join(complaint.split())
+    assert "--kind rogues --build narrow --seed 12 --seconds 0" in " ".join(complaint.split())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from random import SystemRandom
 
 from interlock.device.compare import Mismatch
+from lib.nodes import BUILDS
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,7 +17,6 @@ from campaigns.rogues import Rogues
 from campaigns.tally import Tally
 
 KINDS = {"clusters": any_history, "rogues": Rogues}
-BEAT_BYTES = (4, 16)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -24,13 +24,11 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=600, help="how long, in all (600)")
     parser.add_argument("--seed", type=int, help="of the first history; any, unless given")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only this kind")
-    parser.add_argument("--beat-bytes", type=int, choices=BEAT_BYTES, action="append", help="only this width")
+    parser.add_argument("--build", choices=BUILDS, action="append", help="only this build")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     arguments = parser.parse_args(words)
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
-    turns = [
-        (kind, width) for width in arguments.beat_bytes or BEAT_BYTES for kind in arguments.kind or KINDS
-    ]
+    turns = [(kind, build) for build in arguments.build or BUILDS for kind in arguments.kind or KINDS]
 
     tally = Tally()
     begin = time.monotonic()
@@ -39,11 +37,11 @@ def main(words: Sequence[str] | None = None) -> int:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("building", total=arguments.seconds)
         while time.monotonic() - begin < arguments.seconds or tally.histories < len(turns):
-            kind, width = turns[tally.histories % len(turns)]
+            kind, build = turns[tally.histories % len(turns)]
             try:
-                tally.add(KINDS[kind](seed, beat_bytes=width).run())
+                tally.add(KINDS[kind](seed, config=BUILDS[build]).run())
             except Mismatch as mismatch:
-                again = f"--kind {kind} --beat-bytes {width} --seed {seed} --seconds 0"
+                again = f"--kind {kind} --build {build} --seed {seed} --seconds 0"
                 console.print(f"[red]{mismatch}[/red]\nto repeat: make campaign ARGUMENTS='{again}'")
                 return 1
             seed += 1

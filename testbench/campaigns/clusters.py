@@ -8,9 +8,10 @@ from interlock.device.compare import Mismatch
 from interlock.device.lockstep import LockstepNode
 from interlock.model.messages import Kind
 from interlock.wires import Rolled, Segment
+from interlock_hdl.config import InterlockConfig
 from lib.garbage import garbage
-from lib.jobs import HostPlan, Job, solo
-from lib.nodes import lockstep_node, small_config
+from lib.jobs import HostPlan, Job, load_bytes, solo
+from lib.nodes import lockstep_node
 from lib.settle import outstanding
 from lib.tampering import TamperedLinks
 
@@ -43,7 +44,9 @@ class History:
     Parameters
     ----------
     seed : int
-    beat_bytes, nodes, threads : int
+    config : InterlockConfig
+        With two links at least.
+    nodes, threads : int
     trouble : Trouble
     messages : int
         About as many are sent in each job.
@@ -55,7 +58,7 @@ class History:
         self,
         seed: int,
         *,
-        beat_bytes: int = 16,
+        config: InterlockConfig,
         nodes: int = 2,
         threads: int = 1,
         trouble: Trouble = PEACE,
@@ -66,14 +69,15 @@ class History:
         self.trouble = trouble
         self.messages = messages
         self.jobs = jobs
-        self.config = small_config(beat_bytes)
+        self.config = config
         self.nodes: list[LockstepNode] = [
             lockstep_node(self.config, serial=number) for number in range(nodes)
         ]
         self.links = [
-            TamperedLinks(node, random, beat_bytes=beat_bytes, probability=0) for node in self.nodes
+            TamperedLinks(node, random, beat_bytes=config.beat_bytes, probability=0) for node in self.nodes
         ]
         self.joins = ring(nodes)
+        self.load_bytes = load_bytes(config.message_bytes)
         self.cluster = Cluster(self.links, self.joins, quantum=1, threads=threads)
         self.plans: list[HostPlan] = [HostPlan([]) for _ in range(nodes)]
         self.exports = [0] * nodes
@@ -162,7 +166,10 @@ class History:
         if self.solos[number] < SOLOS:
             self.solos[number] += 1
             program = solo(self.random, links=self.config.links)
-            self.cluster.push_host(number, [Segment(message, True, True) for message in program.messages()])
+            self.cluster.push_host(
+                number,
+                [Segment(message, True, True) for message in program.messages(message_bytes=self.load_bytes)],
+            )
 
     def _run(self) -> None:
         """One quantum, and what the hosts do about what came out."""
@@ -193,8 +200,8 @@ class History:
                 raise Mismatch("cluster", f"after {PATIENCE} cycles: {problem}")
 
 
-def any_history(seed: int, *, beat_bytes: int) -> History:
+def any_history(seed: int, *, config: InterlockConfig) -> History:
     """A history of any kind."""
     random = Random(seed)
     trouble = random.choice((PEACE, ROLLS, ATTACKS))
-    return History(seed, beat_bytes=beat_bytes, nodes=random.choice((2, 2, 3)), trouble=trouble)
+    return History(seed, config=config, nodes=random.choice((2, 2, 3)), trouble=trouble)

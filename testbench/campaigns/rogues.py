@@ -9,9 +9,10 @@ from interlock.model.log import Entry
 from interlock.model.records import RecordType
 from interlock.model.session import State
 from interlock.wires import Level, RawBeat, Segment
+from interlock_hdl.config import InterlockConfig
 from lib.garbage import garbage
-from lib.jobs import PROGRAM, queue_words
-from lib.nodes import lockstep_node, small_config
+from lib.jobs import PROGRAM, load_bytes, queue_words
+from lib.nodes import lockstep_node
 from lib.peer import Peer, reseal
 from lib.settle import outstanding
 
@@ -55,15 +56,15 @@ class Rogues:
     Parameters
     ----------
     seed : int
-    beat_bytes : int
+    config : InterlockConfig
     rounds : int
         From quiet to quiet.
     """
 
-    def __init__(self, seed: int, *, beat_bytes: int = 16, rounds: int = 12) -> None:
+    def __init__(self, seed: int, *, config: InterlockConfig, rounds: int = 12) -> None:
         self.random = Random(seed)
         self.rounds = rounds
-        self.config = small_config(beat_bytes)
+        self.config = config
         self.node = lockstep_node(self.config, serial=1)
         self.golden = self.node.golden
         self.watched = self.node.node
@@ -99,16 +100,8 @@ class Rogues:
         self._settle()
 
     def _pause(self) -> None:
-        ports = [
-            "host_in",
-            "host_out",
-            "random",
-            "links__0__rx",
-            "links__0__tx",
-            "links__1__rx",
-            "links__1__tx",
-        ]
-        for port in ports:
+        links = [f"links__{slot}__{way}" for slot in range(self.config.links) for way in ("rx", "tx")]
+        for port in ["host_in", "host_out", "random", *links]:
             probability = self.random.choice((0, 0, 0, 0.1, 0.5, 0.9))
             self.watched.rtl.pause(port, probability, seed=self.random.getrandbits(30))
 
@@ -145,7 +138,8 @@ class Rogues:
     def _send(self, peer: Peer) -> None:
         if not peer.is_open:
             return
-        length = self.random.choice((0, 1, 16, 40, 100, 1000, 4096, 4097, 4608))
+        lengths = (0, 1, 16, 40, 64, 100, 1000, 4096, 4097, 4608)
+        length = self.random.choice([length for length in lengths if length <= self.config.message_bytes])
         if peer is self.peers[0]:
             self.link_words += queue_words(length)
             if self.link_words > LINK_WORDS:
@@ -168,7 +162,9 @@ class Rogues:
         if self.watched.rtl.waiting("host_in") or self.is_rolling:
             return
         if not self.host_words:
-            messages = self.random.choice((echo(), talk())).messages()
+            messages = self.random.choice((echo(), talk())).messages(
+                message_bytes=load_bytes(self.config.message_bytes)
+            )
         else:
             messages = [data_message(bytes(self.random.randint(0, 60)))]
         self.host_words += sum(queue_words(len(message) - 16) for message in messages)

@@ -52,12 +52,17 @@ def queue_words(length: int) -> int:
     return 1 + -(-length // WORD)
 
 
+def load_bytes(message_bytes: int) -> int:
+    """Payloads of the messages that load a program: few enough words for any queue."""
+    return min(message_bytes, 2048)
+
+
 def random_length(random: Random, message_bytes: int) -> int:
     """A payload's length: mostly short, sometimes at an edge."""
     edges = (0, 1, 15, 16, 17, 4095, 4096, 4097, message_bytes - 1, message_bytes)
     if random.random() < 0.1:
         return random.choice([edge for edge in edges if edge <= message_bytes])
-    return random.randint(0, random.choice((40, 300, 1500)))
+    return random.randint(0, min(random.choice((40, 300, 1500)), message_bytes))
 
 
 def solo(random: Random, *, links: int) -> Program:
@@ -119,7 +124,7 @@ class Job:
         for program in self._programs:
             program.halt()
         self.hosts = [
-            HostPlan(load=program.messages(message_bytes=2048), data=data)
+            HostPlan(load=program.messages(message_bytes=load_bytes(message_bytes)), data=data)
             for program, data in zip(self._programs, self._data, strict=True)
         ]
         self.listings = [program.listing() for program in self._programs]

@@ -7,8 +7,9 @@ from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
 from interlock_hdl.accelerator.accelerator import Accelerator
-from interlock_hdl.config import InterlockConfig
+from interlock_hdl.config import InterlockConfig, IssuePort
 from interlock_hdl.node import Node
+from interlock_hdl.record import Mode
 
 from lib.watched import WatchedNode
 
@@ -20,6 +21,21 @@ MAKER = 0x1A7E0001
 def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     """A node that wipes quickly: short messages, little memory, few log entries."""
     return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=8)
+
+
+BUILDS = {
+    "wide": small_config(16),
+    "narrow": small_config(4),
+    "opaque": InterlockConfig(
+        beat_bytes=16,
+        links=3,
+        issue_ports=(IssuePort(peak=32), IssuePort(mode=Mode.OPAQUE, peak=4)),
+        log_entries=3,
+        message_bytes=4096,
+    ),
+    "least": InterlockConfig(beat_bytes=4, links=2, log_entries=2, message_bytes=64),
+}
+"""What campaigns run on."""
 
 
 @cache
