@@ -9,7 +9,7 @@ from interlock.wires import Event, Level, Rolled, Segment
 from interlock_hdl.session import Alarm
 from lib.attacked import Attacked, exporter
 from lib.jobs import PROGRAM
-from lib.nodes import rtl_node, small_config
+from lib.nodes import MAKER, rtl_node, small_config
 from lib.parameters import generator
 from lib.peer import Peer, entry, run
 from lib.watched import whole
@@ -134,6 +134,33 @@ def test_a_roll_at_any_moment_leaves_a_node_like_one_fresh_from_reset(beat_bytes
         assert story.from_host == story.node.released == story.node.sent == [], f"rolled after {moment}"
         assert story.tell(opened) == (events, outputs), f"rolled after {moment} cycles"
     assert got_out > 3, "there was data on its way out"
+
+
+def test_an_alarm_stops_every_port_at_once():
+    """Somebody counts under this node's id, at any moment of a transfer: with the alarm every gate closes."""
+    gates = ("host_in", "host_out", "links__0__tx", "links__1__tx", "monitor__tx", "monitor__rx")
+    stopped = dict.fromkeys(gates, 0)
+    for moment in range(generator().randrange(29), 900, 29):
+        story = Story(16, (1, 2, 3, 4))
+        story.until_open()
+        story.fill(moment)
+        story.node.push_host([Segment(data_message(SECRET * 75), True, True)] * 3)
+        node, peer = story.node, story.peers[moment % 2]
+        own = (MAKER << 96) + (1 << 64) + (1 << 32) + 2
+        peer.send(peer.message(b"", peer.entry(), entry(own, (1 << 96) - 1)))
+        before: list[dict[str, int]] = []
+        while not node.alarm:
+            before = [*before[-30:], node.byte_counts()]
+            story.run(1)
+        assert node.alarm == 1 << Alarm.OWN_AHEAD
+        counts = node.byte_counts()
+        story.run(1500)
+        after = node.byte_counts()
+        assert {gate: after[gate] for gate in gates} == {gate: counts[gate] for gate in gates}
+        assert not any(peer.seen.up for peer in story.peers)
+        for gate in gates:
+            stopped[gate] += before[0][gate] != counts[gate]
+    assert min(stopped.values()) > 3, f"through each gate something was on its way: {stopped}"
 
 
 def counting() -> Program:

@@ -9,6 +9,8 @@ EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
 SESSION = "test_session.py::test_session"
 LINK = "test_link.py::test_link_epochs[delay7]"
+SESSIONS = "test_attacks_on_sessions.py"
+LINKS = "test_attacks_on_links.py"
 
 MUTATIONS = [
     # Counting
@@ -190,5 +192,62 @@ MUTATIONS = [
         old="with m.If(self.close):\n            m.d.sync += closed.eq(1)",
         new="with m.If(self.close):\n            m.d.sync += closed.eq(0)",
         test=LINK,
+    ),
+    # The whole node
+    Mutation(
+        name="the end of an epoch takes the last beat of another slot along",
+        file="egress.py",
+        old="with m.If(cut & emit):",
+        new="with m.If(cut):",
+        test=EGRESS,
+    ),
+    Mutation(
+        name="exports go on after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, egress.host, self.host_out)",
+        new="self._gate(m, 1, egress.host, self.host_out)",
+        test=f"{SESSIONS}::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="releases go on after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, ingress.rx, self.rx)",
+        new="self._gate(m, 1, ingress.rx, self.rx)",
+        test=f"{SESSIONS}::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="records leave after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, seal.o[i], port.tx)",
+        new="self._gate(m, 1, seal.o[i], port.tx)",
+        test=f"{SESSIONS}::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="the seal keeps records of an ended epoch",
+        file="interlock.py",
+        old="seal.flush[i].eq(epoch.ended)",
+        new="seal.flush[i].eq(0)",
+        test=f"{SESSIONS}::test_an_epoch_that_ends_at_any_moment_leaves_nothing_of_it",
+    ),
+    Mutation(
+        name="a roll keeps the count",
+        file="interlock.py",
+        old="for block in (*with_memory, counter, log, egress, seal):",
+        new="for block in (*with_memory, log, egress, seal):",
+        test=f"{SESSIONS}::test_counts_stay_with_the_session_that_made_them",
+    ),
+    Mutation(
+        name="two sessions of one id are no alarm",
+        file="interlock.py",
+        old="session.alarms[Alarm.OWN_AHEAD].eq(log.own_ahead)",
+        new="session.alarms[Alarm.OWN_AHEAD].eq(0)",
+        test=f"{LINKS}::test_two_sessions_of_one_id_are_an_alarm",
+    ),
+    Mutation(
+        name="a node listens to what it said itself",
+        file="interlock.py",
+        old="ingress.session_id.eq(session.session_id)",
+        new="ingress.session_id.eq(0)",
+        test=f"{LINKS}::test_what_a_node_said_does_not_come_back_to_it",
     ),
 ]
