@@ -115,8 +115,15 @@ class InterlockConfig:
         FLOPs of each operation class.
     log_entries : int
         Sources that the log holds, 2 … 64.
+    log_store : LogStore
+        What the log is made of; ``REGISTERS`` holds up to 64 sources.
     message_bytes : int
         Largest payload of a buffered message, a multiple of 16.
+    staging_messages : int
+        So many of the largest buffered messages find room in a channel's staging, at least 1.  A stream may
+        be as long as all of it.
+    digest_lanes : int
+        SHA-256 cores of the digest core; with 0 there is none, and external data is marked UNLOGGED.
     """
 
     beat_bytes: int = 16
@@ -124,7 +131,10 @@ class InterlockConfig:
     issue_ports: tuple[IssuePort, ...] = (IssuePort(peak=32), IssuePort(peak=4))
     weights: WeightTable = field(default=STANDARD_WEIGHTS, hash=False)
     log_entries: int = 16
+    log_store: LogStore = LogStore.REGISTERS
     message_bytes: int = 8192
+    staging_messages: int = 2
+    digest_lanes: int = 1
 
     def validate(self) -> None:
         """Raises ``ValueError`` with what is wrong and what would be right."""
