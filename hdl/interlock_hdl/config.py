@@ -1,13 +1,26 @@
 """The whole design as one value: every build choice, checked once (D2, D5, D6)."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from interlock_hdl.beat import BEAT_BYTES
-from interlock_hdl.record import ENTRY_BYTES, PREFIX_HEADER_BYTES, RECORD_MAX_LENGTH, Mode
+from interlock_hdl.message import MESSAGE_HEADER_BYTES
+from interlock_hdl.record import RECORD_MAX_LENGTH, Mode
 
 MAX_LINKS = 16
 MAX_REGISTER_LOG = 64
+MIN_HASH_LOG, MAX_HASH_LOG = 64, 16384
+MAX_DIGEST_LANES = 64
+KEY_WORDS = 4
+
+
+class LogStore(Enum):
+    """What a log is made of."""
+
+    REGISTERS = "registers"
+    """Every entry compared at once; few sources."""
+    HASH = "hash"
+    """Block RAM behind a keyed hash; many sources."""
 
 
 class Bin(IntEnum):
@@ -114,7 +127,7 @@ class InterlockConfig:
     weights : WeightTable
         FLOPs of each operation class.
     log_entries : int
-        Sources that the log holds, 2 … 64.
+        Sources and external digests that the log holds: 2 … 64 in registers, 64 … 16 384 hashed.
     log_store : LogStore
         What the log is made of; ``REGISTERS`` holds up to 64 sources.
     message_bytes : int
@@ -147,11 +160,28 @@ class InterlockConfig:
         for port in self.issue_ports:
             port.validate()
         self.weights.validate()
-        if not 2 <= self.log_entries <= MAX_REGISTER_LOG:
-            raise ValueError(f"log_entries must be 2 … {MAX_REGISTER_LOG}, not {self.log_entries}")
+        least, most = {
+            LogStore.REGISTERS: (2, MAX_REGISTER_LOG),
+            LogStore.HASH: (MIN_HASH_LOG, MAX_HASH_LOG),
+        }[self.log_store]
+        if not least <= self.log_entries <= most:
+            raise ValueError(f"log_entries must be {least} … {most}, not {self.log_entries}")
         if self.message_bytes < 16 or self.message_bytes % 16:
             raise ValueError(f"message_bytes must be a positive multiple of 16, not {self.message_bytes}")
-        assert PREFIX_HEADER_BYTES + self.log_entries * ENTRY_BYTES <= RECORD_MAX_LENGTH
+        if self.staging_messages < 1:
+            raise ValueError(f"staging_messages must be at least 1, not {self.staging_messages}")
+        if not 0 <= self.digest_lanes <= MAX_DIGEST_LANES:
+            raise ValueError(f"digest_lanes must be 0 … {MAX_DIGEST_LANES}, not {self.digest_lanes}")
+
+    @property
+    def staging_bytes(self) -> int:
+        """Bytes that a channel's staging holds: what a node grants at first."""
+        return self.staging_messages * (MESSAGE_HEADER_BYTES + self.message_bytes)
+
+    @property
+    def key_words(self) -> int:
+        """Random words that a session draws for its log."""
+        return KEY_WORDS if self.log_store is LogStore.HASH else 0
 
     @property
     def largest_record(self) -> int:
