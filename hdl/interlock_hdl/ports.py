@@ -35,12 +35,12 @@ class RecordBeat(data.StructLayout):
         super().__init__({**Beat(beat_bytes).members, "slot": range(links) if links > 1 else 1})
 
 
-MergeRequest = data.StructLayout({"entry": Entry, "own": 1})
-"""``own``: from inside this node (entry 0 itself, or a mark on it), not from a peer."""
+MergeRequest = data.StructLayout({"entry": Entry, "external": 1, "own": 1})
+"""``external``: the 256 bits of ``entry`` are a digest.  ``own``: from inside this node (entry 0 itself, or a
+mark on it), not from a peer; never with ``external``."""
 
-ScannedEntry = data.StructLayout({"entry": Entry, "last": 1})
+ScannedEntry = data.StructLayout({"entry": Entry, "external": 1, "last": 1})
+"""``external`` as in :data:`MergeRequest`."""
 
 MergeStream = stream.Signature(MergeRequest)
-ScanStream = stream.Signature(96)
-"""A scan request carries the freshly sampled count of the node itself."""
 EntryStream = stream.Signature(ScannedEntry)
