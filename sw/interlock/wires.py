@@ -90,13 +90,16 @@ class Node(Protocol):
         """The host sends ``items`` to host in."""
 
     def push_random(self, words: Iterable[int]) -> None:
-        """Words of 32 random bits for session ids, two a session."""
+        """Words of 32 random bits: two a session for its id, and four more where its log is hashed."""
 
     def roll(self) -> None:
         """The host asks for a new session, in the next cycle that runs."""
 
     def reopen(self, slot: int) -> None:
         """The host wants a closed channel back, in the next cycle that runs."""
+
+    def request_full(self, slot: int) -> None:
+        """The host wants the other end of an open link to send its whole log next."""
 
     def run(self, cycles: int) -> None:
         """Runs for ``cycles`` clock cycles; engines without a clock make about as many choices."""

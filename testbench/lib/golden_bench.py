@@ -10,7 +10,7 @@ from interlock.model.parameters import NodeParameters
 from interlock.model.scheduler import PlainScheduler, Scheduler
 from interlock.wires import Event, HostItem, LinkItem, Segment
 
-from lib.scripted import HandPeer, ScriptedAccelerator
+from lib.scripted import PLENTY, HandPeer, ScriptedAccelerator
 
 MAKER, SERIAL = 0x0A0B0C0D, 0x01020304
 OWN_ID = MAKER.to_bytes(4, "big") + SERIAL.to_bytes(4, "big") + bytes.fromhex("1111111122222222")
@@ -91,11 +91,20 @@ class GoldenBench:
         self.do(lambda node: node.push_random(words or (0x11111111, 0x22222222)))
         self.run()
 
-    def connect(self, slot: int = 0) -> None:
-        """Brings a link up."""
+    def connect(self, slot: int = 0, *, credit: int | None = PLENTY) -> None:
+        """Brings a link up; the peer grants ``credit``."""
         self.push_link(slot, self.peers[slot].rise())
         self.run()
         assert self.node.links[slot].open
+        if credit is not None:
+            self.push_link(slot, [self.peers[slot].credit(credit)])
+            self.run()
+
+    def stream(self, slot: int, *parts: object, bound: int = 0, maximum: int = 1 << 20) -> None:
+        self.do(lambda node: node.accelerator.stream(slot, *parts, bound=bound, maximum=maximum))
+
+    def request_full(self, slot: int) -> None:
+        self.do(lambda node: node.request_full(slot))
 
     def roll(self) -> None:
         self.do(lambda node: node.roll())

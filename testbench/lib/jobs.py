@@ -205,7 +205,7 @@ class Job:
             case 0:
                 fields["kind"] = self._random.choice((0, 3, 4, 5, 6, 7, 255))
             case 1:
-                fields["flags"] = self._random.randint(1, 255)
+                fields["flags"] = self._random.randint(2, 255)  # 1 alone is a stream
             case 2:
                 fields["peer"] = self._random.randint(2, 0xFFFF)
             case 3:

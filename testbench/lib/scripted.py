@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
-from interlock.model.records import MAX_LENGTH, Record, RecordType, encode_prefix
+from interlock.model.records import MAX_LENGTH, Prefix, Record, RecordType, cut_prefix, encode_credit
 from interlock.wires import Level, Segment
+
+PLENTY = 1 << 40
+"""More credit than any test needs."""
 
 
 class ScriptedAccelerator:
@@ -27,7 +31,7 @@ class ScriptedAccelerator:
     def clear(self) -> None:
         self.events: list[EventRun] = []
         self.sent: deque[SentMessage] = deque()
-        self._todo: deque[EventRun | bytes] = deque()
+        self._todo: deque[EventRun | bytes | Made] = deque()
         self._positions = [0] * self.ports
 
     def compute(self, port: int, count: int, repeat: int = 1, op_class: int = 0x21) -> None:
@@ -38,6 +42,10 @@ class ScriptedAccelerator:
         """Later: a message."""
         self._todo.append(message if isinstance(message, bytes) else message.encode())
 
+    def stream(self, slot: int, *parts: "bytes | EventRun", bound: int, maximum: int) -> None:
+        """Later, and before anything that is told later: a STREAM, and what is computed while it is made."""
+        self._todo.append(Made(Message(Kind.PEER, slot, b"", bound, maximum), parts))
+
     def receive(self, message: bytes) -> None:
         self.received.append(message)
 
@@ -45,12 +53,36 @@ class ScriptedAccelerator:
         if not self._todo:
             return False
         doing = self._todo.popleft()
-        if isinstance(doing, bytes):
-            self.sent.append(SentMessage(doing, tuple(self._positions)))
-        else:
-            self.events.append(doing)
-            self._positions[doing.port] += doing.repeat
+        match doing:
+            case bytes():
+                self.sent.append(SentMessage(doing, tuple(self._positions)))
+            case Made():
+                self._stream(doing)
+            case _:
+                self._raise(doing)
         return True
+
+    def _raise(self, run: EventRun) -> None:
+        self.events.append(run)
+        self._positions[run.port] += run.repeat
+
+    def _stream(self, stream: "Made") -> None:
+        data, pieces = stream.message.encode(), []
+        for part in stream.parts:
+            if isinstance(part, bytes):
+                data += part
+            else:
+                pieces.append((len(data), tuple(self._positions)))
+                self._raise(part)
+        self.sent.append(SentMessage(data, tuple(self._positions), tuple(pieces)))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A STREAM, without its payload, and the parts of which that is made, with what happens between them."""
+
+    message: Message
+    parts: tuple[bytes | EventRun, ...]
 
 
 class HandPeer:
@@ -68,16 +100,38 @@ class HandPeer:
             self.seq += 1
         return Segment(Record(type, som, eom, seq, body).encode(), first=True, last=True)
 
-    def message(self, entries: Sequence[Entry], payload: bytes = b"") -> list[Segment]:
+    def message(
+        self,
+        entries: Sequence[Entry],
+        payload: bytes = b"",
+        *,
+        externals: Sequence[bytes] = (),
+        is_delta: bool = False,
+        max_bound: int = 0,
+    ) -> list[Segment]:
         """The records of a message."""
+        prefix = cut_prefix(Prefix(tuple(entries), tuple(externals), is_delta, max_bound).encode())
         parts = [payload[i : i + MAX_LENGTH] for i in range(0, len(payload), MAX_LENGTH)]
+        last = len(prefix) + len(parts) - 1
         return [
-            self.record(RecordType.PREFIX, encode_prefix(entries), som=True, eom=not parts),
-            *(
-                self.record(RecordType.PAYLOAD, part, eom=number == len(parts))
-                for number, part in enumerate(parts, 1)
-            ),
+            self.record(
+                RecordType.PREFIX if number < len(prefix) else RecordType.PAYLOAD,
+                part,
+                som=not number,
+                eom=number == last,
+            )
+            for number, part in enumerate([*prefix, *parts])
         ]
+
+    def credit(self, granted: int = PLENTY) -> Segment:
+        """A grant."""
+        return self.record(RecordType.CREDIT, encode_credit(granted))
+
+    def abort(self) -> Segment:
+        return self.record(RecordType.ABORT, b"")
+
+    def full_request(self) -> Segment:
+        return self.record(RecordType.FULL_REQUEST, b"")
 
     def skip(self) -> None:
         """One record is lost."""

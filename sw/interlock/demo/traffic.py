@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from interlock.model.log import Entry
-from interlock.model.records import HEADER, RecordFlag, RecordType, decode_prefix, record_bytes
+from interlock.model.records import HEADER, Descriptor, Prefix, RecordFlag, RecordType, record_bytes
 from interlock.wires import Level, Node, Segment
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A message on a link: after which cycle it left, by which it had arrived, and the log in its prefix."""
+    """A message on a link: after which cycle it left, by which it had arrived, the sources in its prefix."""
 
     sent: int
     received: int
@@ -41,6 +41,7 @@ class LinkMeter:
         self._record = bytearray()
         self._sent = 0
         self._prefix: tuple[Entry, ...] = ()
+        self._prefix_data = b""
 
     def feed(self, items: Iterable[Segment | Level], begin: int, end: int) -> None:
         """Takes what left between two cycles; it arrives in the second one."""
@@ -57,17 +58,27 @@ class LinkMeter:
         length = header["length"]
         body = record[HEADER.size : HEADER.size + length]
         self.framing_bytes += record_bytes(length) - length
-        if header["type"] == RecordType.PREFIX:
-            self.prefix_bytes += length
-            self._sent = begin
-            if len(self.seen) < self.keep:
-                self._prefix = tuple(decode_prefix(body))
-        else:
-            self.payload_bytes += length
+        match header["type"]:
+            case RecordType.PREFIX:
+                self._add_prefix(body, begin, is_first=bool(header["flags"] & RecordFlag.SOM))
+            case RecordType.PAYLOAD:
+                self.payload_bytes += length
+            case _:
+                self.framing_bytes += length
         if header["flags"] & RecordFlag.EOM:
             self.messages += 1
             if len(self.seen) < self.keep:
                 self.seen.append(Seen(self._sent, end, self._prefix))
+
+    def _add_prefix(self, body: bytes, begin: int, *, is_first: bool) -> None:
+        self.prefix_bytes += len(body)
+        if is_first:
+            self._sent = begin
+            self._prefix_data = b""
+        if len(self.seen) < self.keep:
+            self._prefix_data += body
+            if len(self._prefix_data) == Descriptor.decode(self._prefix_data).size:
+                self._prefix = Prefix.decode(self._prefix_data).sessions
 
 
 class MeteredNode:
@@ -95,6 +106,7 @@ class MeteredNode:
         self.push_random = node.push_random
         self.roll = node.roll
         self.reopen = node.reopen
+        self.request_full = node.request_full
         self.pop_host = node.pop_host
 
     def run(self, cycles: int) -> None:

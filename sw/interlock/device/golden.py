@@ -44,6 +44,9 @@ class GoldenEngine:
     def reopen(self, slot: int) -> None:
         self.node.reopen(slot)
 
+    def request_full(self, slot: int) -> None:
+        self.node.request_full(slot)
+
     def run(self, cycles: int) -> None:
         for cycle in range(self.cycle, self.cycle + cycles):
             choice = self.scheduler.choose(self.node, cycle)

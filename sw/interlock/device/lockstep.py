@@ -72,6 +72,10 @@ class LockstepNode:
         self.node.reopen(slot)
         self.golden.reopen(slot)
 
+    def request_full(self, slot: int) -> None:
+        self.node.request_full(slot)
+        self.golden.request_full(slot)
+
     def run(self, cycles: int) -> None:
         """Runs the node under test, and then the golden one through the same choices."""
         self.node.run(cycles)

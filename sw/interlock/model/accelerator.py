@@ -62,10 +62,25 @@ class EventRun:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message with its header, and how many events each port had raised before it since the last clear."""
+    """A message with its header, and how many events each port had raised before it since the last clear.
+
+    Attributes
+    ----------
+    data : bytes
+    events_before : tuple of int
+        Events of each port before its last byte.
+    earlier : tuple of (int, tuple of int)
+        Of a STREAM that was made piece by piece: so many bytes came when so many events had been raised, both
+        rising.
+    """
 
     data: bytes
-    events_before: tuple[int, int]
+    events_before: tuple[int, ...]
+    earlier: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+    def events_at(self, size: int) -> tuple[int, ...]:
+        """Events of each port before the last of the first ``size`` bytes."""
+        return next((events for until, events in self.earlier if size <= until), self.events_before)
 
 
 class GoldenAccelerator:

@@ -6,10 +6,11 @@
 import sys
 from pathlib import Path
 
+from interlock.model.digest import tree_digest
 from interlock.model.explain import explain_record
 from interlock.model.log import Entry
 from interlock.model.parameters import Mode
-from interlock.model.records import Record, RecordType, encode_prefix
+from interlock.model.records import Record, RecordType, control_record, encode_credit, encode_prefix
 
 BEGIN = "<!-- begin: python -m interlock.model.example docs/specification.md -->\n"
 END = "<!-- end -->\n"
@@ -19,7 +20,7 @@ _SENDER = Entry(
     flops=32_004,
     mode=Mode.EVENTS,
     weight_table=1,
-    flags=0x0001,
+    flags=0x0005,
 )
 _OTHER = Entry(
     session_id=bytes.fromhex("1a7e0001 00000003 77c01d94 b2e8305f"),
@@ -30,14 +31,31 @@ _OTHER = Entry(
 )
 
 
+_EXTERNAL = b"external data"
+_GRANTED = 16_416
+
+
 def example() -> str:
-    """Markdown: the two records of a message of 5 bytes, from a node that has heard of one other."""
-    prefix = Record(RecordType.PREFIX, som=True, eom=False, seq=0, body=encode_prefix([_SENDER, _OTHER]))
-    payload = Record(RecordType.PAYLOAD, som=False, eom=True, seq=1, body=b"hello")
+    """Markdown: a grant, and a message of 5 bytes from a node that knows of another and of external data."""
+    records = [
+        control_record(RecordType.CREDIT, 0, encode_credit(_GRANTED)),
+        Record(
+            RecordType.PREFIX,
+            som=True,
+            eom=False,
+            seq=1,
+            body=encode_prefix([_SENDER, _OTHER], [tree_digest(_EXTERNAL)]),
+        ),
+        Record(RecordType.PAYLOAD, som=False, eom=True, seq=2, body=b"hello"),
+    ]
+    credit, prefix, payload = map(_dump, records)
     return (
-        "The first message of an epoch, with the payload `hello`, from a node that has spent "
-        f"{_SENDER.flops} FLOPs and knows of\nanother that had spent {_OTHER.flops}:\n\n"
-        f"```\n{_dump(prefix)}```\n\nand then:\n\n```\n{_dump(payload)}```\n"
+        f"What a node says first in an epoch, with {_GRANTED} bytes of staging:\n\n"
+        f"```\n{credit}```\n\n"
+        "Its first message, with the payload `hello`, once it was granted 32 bytes.  It has spent "
+        f"{_SENDER.flops} FLOPs, knows of\nanother node that had spent {_OTHER.flops}, and has released "
+        f"an EXTERNAL message with the payload `{_EXTERNAL.decode()}`:\n\n"
+        f"```\n{prefix}```\n\nand then:\n\n```\n{payload}```\n"
     )
 
 
@@ -45,7 +63,7 @@ def _dump(record: Record) -> str:
     """A line for each field: where, what, and its name."""
     data = record.encode()
     lines = (
-        f"{field.offset:4}  {data[field.offset : field.offset + field.size].hex():34}{field.name}\n"
+        f"{field.offset:4}  {data[field.offset : field.offset + field.size].hex():32}  {field.name}\n"
         for field in explain_record(data)
     )
     return "".join(lines)

@@ -8,7 +8,7 @@ from interlock.model import messages, records
 from interlock.model.fields import Field
 from interlock.model.log import ENTRY, ENTRY_BYTES
 from interlock.model.messages import Kind
-from interlock.model.records import RecordType
+from interlock.model.records import RecordFlag, RecordType
 from interlock.model.summary import KEYS, LABEL
 
 _LENGTH = records.HEADER.fields["length"]
@@ -23,13 +23,19 @@ def explain_record(data: bytes) -> list[Field]:
     body = records.HEADER.size
     end = body + length
     tag = end + records.padding(length)
-    if data[1] == RecordType.PREFIX:
-        fields = [
-            *_shifted(records.PREFIX_HEADER.fields.values(), body, "prefix."),
-            *_entries(body + records.PREFIX_HEADER.size, end),
-        ]
-    else:
-        fields = [Field(body, length, "payload")]
+    match data[1]:
+        case RecordType.PREFIX if data[2] & RecordFlag.SOM:
+            fields = list(_prefix(data, body, end))
+        case RecordType.PREFIX:
+            # Where sessions end and digests begin is in another record.
+            fields = [
+                Field(offset, ENTRY_BYTES, f"further entry {number}")
+                for number, offset in enumerate(range(body, end, ENTRY_BYTES))
+            ]
+        case RecordType.CREDIT:
+            fields = list(_shifted(records.CREDIT.fields.values(), body, "credit."))
+        case _:
+            fields = [Field(body, length, "payload")] if length else []
     if tag > end:
         fields.append(Field(end, tag - end, "padding"))
     return [*header, *fields, Field(tag, 4, "tag.crc"), Field(tag + 4, records.TAG_BYTES - 4, "tag.zero")]
@@ -45,6 +51,9 @@ def explain_message(data: bytes) -> list[Field]:
     elif kind == Kind.SUMMARY:
         fields += _summary(start)
     else:
+        if kind == Kind.PEER and data[1:2] == bytes([messages.STREAM]):
+            fields += _shifted(messages.STREAM_HEADER.fields.values(), start, "stream.")
+            start += messages.STREAM_HEADER.size
         fields.append(Field(start, max(len(data) - start, 1), "payload"))
     return fields
 
@@ -56,6 +65,19 @@ def field_at(fields: list[Field], offset: int) -> Field:
             return field
     end = max(field.offset + field.size for field in fields)
     return Field(end, offset + 1 - end, "beyond the end")
+
+
+def _prefix(data: bytes, start: int, end: int) -> Iterable[Field]:
+    """The descriptor, and as many entries as its first record holds."""
+    yield from _shifted(records.PREFIX_HEADER.fields.values(), start, "prefix.")
+    start += records.PREFIX_HEADER.size
+    n_sessions = records.PREFIX_HEADER.unpack(data.ljust(start, b"\0"), records.HEADER.size)["n_sessions"]
+    if len(data) < start:
+        n_sessions = (end - start) // ENTRY_BYTES
+    middle = min(start + n_sessions * ENTRY_BYTES, end)
+    yield from _entries(start, middle)
+    for number, offset in enumerate(range(middle, end, records.DIGEST_BYTES)):
+        yield Field(offset, records.DIGEST_BYTES, f"external {number}")
 
 
 def _entries(start: int, end: int) -> Iterable[Field]:

@@ -105,6 +105,15 @@ class Link:
 
     # Records
 
+    def next_seq(self) -> int:
+        """The number of a record that leaves now."""
+        self.send_seq += 1
+        return self.send_seq - 1
+
+    def send(self, record: Record) -> None:
+        """A whole record leaves."""
+        self.sent.put(record.encode(), first=True, last=True)
+
     @property
     def _readable(self) -> deque[Frame]:
         return (self._arrived if self._ending is None else self._ending).queue

@@ -7,11 +7,13 @@ from typing import Protocol
 from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.choices import CHOICES
 from interlock.model.counter import Counter
-from interlock.model.egress import Egress
+from interlock.model.credit import Credit
+from interlock.model.egress import Egress, Outgoing, Sending
+from interlock.model.external import External
 from interlock.model.framing import Frames
 from interlock.model.ingress import Ingress
 from interlock.model.link import Link
-from interlock.model.log import Log
+from interlock.model.log import MAX_FLOPS, Log
 from interlock.model.messages import Kind, Message, MessageError
 from interlock.model.outbox import Outbox
 from interlock.model.parameters import NodeParameters
@@ -24,7 +26,7 @@ from interlock.model.schedule import (
     IllegalChoice,
     Rule,
 )
-from interlock.model.session import Alarm, Session, State
+from interlock.model.session import ID_WORDS, Alarm, Session, State
 from interlock.wires import Event, HostItem, LinkItem, OpRun
 
 
@@ -76,8 +78,8 @@ class GoldenNode:
         Alarms that are due, or were raised.
     possible_alarms : Alarm
         Alarms that timing decides.
-    announced_before : (int, int)
-        The node's own count as it was before the last scan announced another, and the cycle of that scan.
+    announcements : deque of (int, int)
+        Cycles of the last scans, and the most that the node had announced of its own count before each.
     """
 
     def __init__(
@@ -112,14 +114,14 @@ class GoldenNode:
         self.counter = Counter(parameters)
         self.egress = Egress()
         self.ingress = [
-            Ingress(slot, message_bytes=parameters.message_bytes) for slot in range(parameters.links)
+            Ingress(slot, credit=Credit(parameters.staging_bytes)) for slot in range(parameters.links)
         ]
         self.log: Log | None = None
         self.alarms = self.possible_alarms = Alarm(0)
-        self.announced_before = 0, 0
+        self.announcements: deque[tuple[int, int]] = deque()
         self.sent: deque[SentMessage] = deque()  # by the accelerator, not yet accepted or refused
-        self.external: deque[Message] = deque()  # from the host, not yet released
-        self.marked = 0  # of these, the oldest, for which the node's own entry was marked
+        self.external: deque[External] = deque()  # from the host, not yet released
+        self.full_asked, self.full_owed = ([False] * parameters.links for _ in range(2))
         self.opaque_lead: list[int | None] = [None] * len(parameters.issue_ports)
 
     # What goes in
@@ -140,6 +142,10 @@ class GoldenNode:
 
     def reopen(self, slot: int) -> None:
         self.reopen_asked[slot] = True
+
+    def request_full(self, slot: int) -> None:
+        self.full_asked[slot] = True
+        self.full_owed[slot] |= self.links[slot].open  # where there is somebody whom it can be asked of
 
     # The accelerator
 
@@ -186,6 +192,11 @@ class GoldenNode:
         return IllegalChoice(rule, self._event, detail)
 
     @property
+    def words(self) -> int:
+        """Random words that a session draws."""
+        return ID_WORDS + self.parameters.key_words
+
+    @property
     def cycle(self) -> int:
         """Cycle of the last event."""
         return self._event.cycle
@@ -195,6 +206,39 @@ class GoldenNode:
         """The log of the open session."""
         assert self.log is not None
         return self.log
+
+    def credit(self, slot: int) -> Credit:
+        """Credit of the channel, both ways."""
+        return self.ingress[slot].credit
+
+    @property
+    def unmerged(self) -> External | None:
+        """The oldest message of the host whose digest or mark the log has not taken."""
+        return next((external for external in self.external if not external.is_logged), None)
+
+    def never_leaves(self, outgoing: Outgoing) -> bool:
+        """Whether a PEER message can never leave, as far as its sample and its credit tell."""
+        message, count = outgoing.message, outgoing.count
+        is_too_long = self.credit(message.peer).is_never_enough(message.size)
+        return is_too_long or (count is not None and count.total + message.bound >= MAX_FLOPS)
+
+    def may_start(self, outgoing: Outgoing) -> bool:
+        """Whether a sampled message may be scanned for, as far as its destination goes."""
+        message = outgoing.message
+        if message.kind is Kind.EXPORT:
+            return True
+        is_open, credit = self.links[message.peer].open, self.credit(message.peer)
+        return is_open and credit.is_enough(message.size) and not self.never_leaves(outgoing)
+
+    def must_drop(self, outgoing: Outgoing) -> bool:
+        """Whether a message is for an open epoch, and never leaves."""
+        message = outgoing.message
+        return message.kind is Kind.PEER and self.links[message.peer].open and self.never_leaves(outgoing)
+
+    def is_inside_record(self, slot: int) -> bool:
+        """Whether a record for the slot has begun, and waits for entries of the log."""
+        sending = self.egress.sending
+        return isinstance(sending, Sending) and sending.message.peer == slot and sending.is_inside_record
 
     def fault(self, slot: int) -> Exception | None:
         """Why the channel must close, if it must."""
@@ -228,8 +272,8 @@ class GoldenNode:
         return left + (self._outstanding_in_session() if self.session.state is State.OPEN else [])
 
     def _outstanding_in_session(self) -> list[str]:
-        waiting = self.egress.accepted[0].message if self.egress.accepted else None
-        may_leave = waiting is not None and (waiting.kind is Kind.EXPORT or self.links[waiting.peer].open)
+        waiting = self.egress.accepted[0] if self.egress.accepted else None
+        may_leave = waiting is not None and (self.may_start(waiting) or self.must_drop(waiting))
         left = [
             f"{what} of link {slot}"
             for slot, (link, ingress) in enumerate(zip(self.links, self.ingress, strict=True))
@@ -239,6 +283,8 @@ class GoldenNode:
                 ("reading a record", self.fault(slot) is None and link.record_is_whole),
                 ("merging a prefix", bool(ingress.to_merge)),
                 ("releasing a message", bool(ingress.complete)),
+                ("granting credit", ingress.credit.is_owed),
+                ("asking for a FULL prefix", self.full_owed[slot]),
             )
             if is_left
         ]

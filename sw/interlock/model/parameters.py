@@ -79,9 +79,15 @@ class NodeParameters:
     issue_ports : tuple of IssuePort
     weights : WeightTable
     log_entries : int
-        Sources that the log holds, the node itself among them.
+        Sources, the node itself among them, and external digests that the log holds together.
     message_bytes : int
-        Largest payload of a message.
+        Largest payload of a buffered message.
+    staging_bytes : int
+        What a node grants before anything was released.
+    digest_lanes : int
+        0 where there is no digest core: external data is marked UNLOGGED then.
+    key_words : int
+        Random words that a session draws beyond the two of its id: 0 or 4.
     """
 
     beat_bytes: int = 16
@@ -90,6 +96,9 @@ class NodeParameters:
     weights: WeightTable = field(default=STANDARD_WEIGHTS, hash=False)
     log_entries: int = 16
     message_bytes: int = 8192
+    staging_bytes: int = 16416
+    digest_lanes: int = 1
+    key_words: int = 0
 
     @classmethod
     def of(cls, config: Any) -> "NodeParameters":
@@ -107,6 +116,9 @@ class NodeParameters:
             ),
             log_entries=config.log_entries,
             message_bytes=config.message_bytes,
+            staging_bytes=config.staging_bytes,
+            digest_lanes=config.digest_lanes,
+            key_words=config.key_words,
         )
 
     @property

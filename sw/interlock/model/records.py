@@ -4,6 +4,7 @@ import enum
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from interlock.model.fields import Layout, WireError
 from interlock.model.log import ENTRY_BYTES, Entry
@@ -14,6 +15,21 @@ class RecordType(enum.IntEnum):
 
     PREFIX = 2
     PAYLOAD = 3
+    CREDIT = 4
+    ABORT = 5
+    FULL_REQUEST = 6
+
+    @property
+    def is_of_a_message(self) -> bool:
+        """Whether it is part of a message; the others stand between any two records."""
+        return self in (RecordType.PREFIX, RecordType.PAYLOAD)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Least and most bytes of its body."""
+        if self.is_of_a_message:
+            return 1, MAX_LENGTH
+        return (CREDIT.size, CREDIT.size) if self is RecordType.CREDIT else (0, 0)
 
 
 class RecordFlag(enum.IntFlag):
@@ -26,10 +42,14 @@ class RecordFlag(enum.IntFlag):
 
 VERSION = 1
 FULL = 1 << 0
+DELTA = 1 << 1
 MAX_LENGTH = 4096
 TAG_BYTES = 16
 HEADER = Layout(version=1, type=1, flags=1, reserved=1, channel=2, length=2, seq=8)
 PREFIX_HEADER = Layout(n_sessions=4, n_externals=4, flags=4, reserved=8, max_bound=12)
+CREDIT = Layout(granted=8)
+DIGEST_BYTES = 32
+assert PREFIX_HEADER.size == ENTRY_BYTES == DIGEST_BYTES  # so records never cut an entry in two
 
 
 class RecordError(WireError):
@@ -106,11 +126,13 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
             case _ if len(part) < field.size:
                 legal = True
             case "type":
-                legal = value in (RecordType.PREFIX, RecordType.PAYLOAD)
+                legal = value in set(RecordType)
             case "flags":
-                legal = value & ~int(RecordFlag.SOM | RecordFlag.EOM) == RecordFlag.CLEAR
+                ends = RecordFlag.SOM | RecordFlag.EOM if RecordType(data[1]).is_of_a_message else 0
+                legal = value & ~int(ends) == RecordFlag.CLEAR
             case _:  # length
-                legal = 1 <= value <= MAX_LENGTH
+                least, most = RecordType(data[1]).lengths
+                legal = least <= value <= most
         if not legal:
             raise RecordError(field.name, field.offset, f"{value} is not legal here")
     if len(data) < HEADER.size:
@@ -143,26 +165,105 @@ def decode_record(data: bytes, *, seq: int) -> Record:
     return Record(RecordType(data[1]), RecordFlag.SOM in flags, RecordFlag.EOM in flags, seq, body)
 
 
-def encode_prefix_header(n_sessions: int) -> bytes:
-    """The 32 bytes that begin a FULL prefix of ``n_sessions`` entries."""
-    return PREFIX_HEADER.pack(n_sessions=n_sessions, flags=FULL)
+def control_record(type: RecordType, seq: int, body: bytes = b"") -> Record:
+    """A record that is not of a message."""
+    return Record(type, som=False, eom=False, seq=seq, body=body)
 
 
-def encode_prefix(entries: Sequence[Entry]) -> bytes:
-    """Body of a PREFIX record."""
-    return encode_prefix_header(len(entries)) + b"".join(entry.encode() for entry in entries)
+def encode_credit(granted: int) -> bytes:
+    """Body of a CREDIT record."""
+    return CREDIT.pack(granted=granted)
 
 
-def decode_prefix(body: bytes) -> list[Entry]:
-    """The entries of a PREFIX record's body; raises :class:`PrefixError`."""
-    rest = len(body) - PREFIX_HEADER.size
-    if rest < ENTRY_BYTES or rest % ENTRY_BYTES:
-        raise PrefixError("length", HEADER.fields["length"].offset, f"{len(body)} bytes are no prefix")
-    expected = {"n_sessions": rest // ENTRY_BYTES, "flags": FULL}
-    for name, value in PREFIX_HEADER.unpack(body).items():
-        if value != expected.get(name, 0):
-            offset = HEADER.size + PREFIX_HEADER.fields[name].offset
-            raise PrefixError(name, offset, f"{value}, not {expected.get(name, 0)}")
-    return [
-        Entry.decode(body[i : i + ENTRY_BYTES]) for i in range(PREFIX_HEADER.size, len(body), ENTRY_BYTES)
-    ]
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """The 32 bytes that begin a prefix."""
+
+    n_sessions: int
+    n_externals: int = 0
+    is_delta: bool = False
+    max_bound: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole prefix."""
+        return PREFIX_HEADER.size + ENTRY_BYTES * self.n_sessions + DIGEST_BYTES * self.n_externals
+
+    def encode(self) -> bytes:
+        return PREFIX_HEADER.pack(
+            n_sessions=self.n_sessions,
+            n_externals=self.n_externals,
+            flags=DELTA if self.is_delta else FULL,
+            max_bound=self.max_bound,
+        )
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """The descriptor at the start of a prefix's first record; raises :class:`PrefixError`."""
+        if len(body) < PREFIX_HEADER.size + ENTRY_BYTES:
+            raise PrefixError("length", HEADER.fields["length"].offset, f"{len(body)} bytes are no prefix")
+        fields = PREFIX_HEADER.unpack(body)
+        legal = {
+            "n_sessions": fields["n_sessions"] > 0,
+            "flags": fields["flags"] in (FULL, DELTA),
+            "reserved": not fields["reserved"],
+        }
+        for name, is_legal in legal.items():
+            if not is_legal:
+                offset = HEADER.size + PREFIX_HEADER.fields[name].offset
+                raise PrefixError(name, offset, f"{fields[name]} is not legal here")
+        return cls(fields["n_sessions"], fields["n_externals"], fields["flags"] == DELTA, fields["max_bound"])
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A whole prefix, as one piece."""
+
+    sessions: tuple[Entry, ...]
+    externals: tuple[bytes, ...] = ()
+    is_delta: bool = False
+    max_bound: int = 0
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return Descriptor(len(self.sessions), len(self.externals), self.is_delta, self.max_bound)
+
+    def encode(self) -> bytes:
+        entries = b"".join(entry.encode() for entry in self.sessions)
+        return self.descriptor.encode() + entries + b"".join(self.externals)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """The prefix in ``data``; raises :class:`PrefixError` unless it is as long as its counts say."""
+        descriptor = Descriptor.decode(data)
+        if len(data) != descriptor.size:
+            raise PrefixError(
+                "length", HEADER.fields["length"].offset, f"{len(data)} bytes, not {descriptor.size}"
+            )
+        middle = PREFIX_HEADER.size + ENTRY_BYTES * descriptor.n_sessions
+        return cls(
+            tuple(split_entries(data[PREFIX_HEADER.size : middle])),
+            tuple(data[at : at + DIGEST_BYTES] for at in range(middle, len(data), DIGEST_BYTES)),
+            descriptor.is_delta,
+            descriptor.max_bound,
+        )
+
+
+def split_entries(data: bytes) -> list[Entry]:
+    """The session entries that ``data`` consists of."""
+    return [Entry.decode(data[at : at + ENTRY_BYTES]) for at in range(0, len(data), ENTRY_BYTES)]
+
+
+def encode_prefix(entries: Sequence[Entry], externals: Sequence[bytes] = ()) -> bytes:
+    """The bytes of a FULL prefix."""
+    return Prefix(tuple(entries), tuple(externals)).encode()
+
+
+def decode_prefix(data: bytes) -> list[Entry]:
+    """The session entries of a whole prefix; raises :class:`PrefixError`."""
+    return list(Prefix.decode(data).sessions)
+
+
+def cut_prefix(data: bytes) -> list[bytes]:
+    """Bodies of the PREFIX records of a whole prefix."""
+    return [data[at : at + MAX_LENGTH] for at in range(0, len(data), MAX_LENGTH)]

@@ -19,10 +19,15 @@ ARGUMENTS: dict[str, int] = {
     "tx_refuse": 0,
     "host_accept": 0,
     "host_refuse": 0,
+    "drop": 1,
     "scan": 1,
     "ticks": 1,
-    "read": 1,
+    "cut": 2,
+    "read": 2,
     "record": 3,
+    "abort": 1,
+    "grant": 2,
+    "full_request": 1,
     "take": 1,
     "merge": 1,
     "release": 1,
@@ -30,14 +35,45 @@ ARGUMENTS: dict[str, int] = {
 """Every event and how many arguments it has; ``sample`` has one for each issue port."""
 
 SLOT_EVENTS = frozenset(
-    {"level", "reopen", "up", "open", "end", "close", "take", "merge", "release", "scan", "record"}
+    {
+        "level",
+        "reopen",
+        "up",
+        "open",
+        "end",
+        "close",
+        "drop",
+        "take",
+        "merge",
+        "release",
+        "scan",
+        "record",
+        "abort",
+        "grant",
+        "full_request",
+    }
 )
 """Events whose first argument is a slot."""
 
 HOST_SLOT_EVENTS = frozenset({"scan", "merge", "release"})
 """Those of them in which the number of links stands for the host."""
 
-INNER_EVENTS = frozenset({"sample", "scan", "ticks", "read", "record", "merge", "release"})
+INNER_EVENTS = frozenset(
+    {
+        "drop",
+        "sample",
+        "scan",
+        "ticks",
+        "cut",
+        "read",
+        "record",
+        "abort",
+        "grant",
+        "full_request",
+        "merge",
+        "release",
+    }
+)
 """What may still happen inside a node whose gates an alarm has closed: nothing of it can leave any more."""
 
 GATED_EVENTS = INNER_EVENTS | {
@@ -66,9 +102,9 @@ class Rule(enum.StrEnum):
     ROLL_BEATS = "host in takes no more than was sent, and accepts or refuses what it took whole"
     ALARM_STATE = "an alarm is heard outside CLEAR, and once a session"
     ALARM_REASON = "every alarm bit has a reason"
-    DRAW_STATE = "words are drawn in DRAW, two a session"
+    DRAW_STATE = "words are drawn in DRAW, as many as a session needs"
     DRAW_WORD = "there was no random word"
-    OPENED_DRAWN = "gates open after two words were drawn, once a session"
+    OPENED_DRAWN = "gates open after every word was drawn, once a session"
     OPENED_ENDED = "gates open after every epoch of the session before has ended"
 
     UP_DOWN = "up rises when it is low"
@@ -85,22 +121,40 @@ class Rule(enum.StrEnum):
     HOST_SENT = "the host sent no whole message"
     HOST_JUDGED = "the host's message must be judged as its bytes are"
 
-    SAMPLE_MESSAGE = "a sample is for an accepted message without one"
-    SAMPLE_COVERS = "a sample covers every event before the message's last beat"
+    DROP_MESSAGE = "the oldest accepted message is dropped, for its slot"
+    DROP_OPEN = "a message for a slot without an open epoch waits"
+    DROP_NEVER = "only what never could leave is dropped"
+    SAMPLE_MESSAGE = "a sample is for a cut or an accepted message without one"
+    SAMPLE_COVERS = "a sample covers every event before the last beat of its message or cut"
     SAMPLE_MADE = "a sample covers only events that the accelerator can have made"
     SAMPLE_FALLS = "a sample never covers less than the one before"
     SAMPLE_CYCLES = "an OPAQUE port counts every cycle"
     SCAN_SAMPLED = "a scan is for a sampled message"
     SCAN_ALONE = "one message is sent, and one scan runs, at a time"
     SCAN_DESTINATION = "a scan is for the destination of the oldest sampled message"
-    SCAN_OPEN = "a message for a slot without an open epoch waits"
+    SCAN_OPEN = "a message waits for the epoch of its slot"
+    SCAN_CREDIT = "a message waits until its cost has been granted"
+    SCAN_NEVER = "what never could leave is dropped"
     TICKS_EXPORT = "ticks are read once, at the scan of an export"
     TICKS_VALUE = "ticks are the cycles since the session opened"
+    CUT_STREAM = "a STREAM that is being sent is cut, and nothing else"
+    CUT_ALONE = "nothing is cut while a cut's record has not left"
+    CUT_LENGTH = "a cut has whole words of payload, at most 4096 bytes, or all that is left and is marked so"
     READ_SCAN = "an entry is read in a scan"
-    READ_ORDER = "a scan reads every entry once, in order"
+    READ_ORDER = "a scan reads every entry of its set once, in order"
     RECORD_MESSAGE = "a record is of the message being sent to its slot"
-    RECORD_READS = "payload leaves when the whole prefix was read"
-    RECORD_CUT = "a message is cut into one PREFIX, then PAYLOAD of 4096 bytes but the last"
+    RECORD_READS = "every entry of a PREFIX record is read before the next record"
+    RECORD_CUT = (
+        "a message is cut into PREFIX, then PAYLOAD of 4096 bytes but the last, or as the STREAM was cut"
+    )
+    RECORD_SAMPLED = "a cut leaves after its sample, which is no more than was announced"
+    ABORT_STREAM = "a STREAM that has overrun or is broken is aborted, and nothing else"
+    ABORT_PREFIX = "a STREAM is aborted after its prefix"
+    GRANT_OPEN = "credit is granted in an open epoch"
+    GRANT_FIRST = "the first grant of an epoch is all of an empty staging"
+    GRANT_FALLS = "what was granted never falls"
+    GRANT_STAGING = "no more is granted than there is staging"
+    FULL_REQUEST_ASKED = "the host did not ask for a FULL prefix of an open epoch"
 
     TAKE_OPEN = "records are taken in an open epoch"
     TAKE_WHOLE = "no whole record was received"
@@ -109,6 +163,7 @@ class Rule(enum.StrEnum):
     MERGE_ENTRY = "there is no entry to merge"
     RELEASE_COMPLETE = "no message is complete"
     RELEASE_MARKED = "an EXTERNAL message is released after the node's own entry was marked"
+    RELEASE_WINDOW = "nothing is released while the window of a STREAM is open"
 
 
 class IllegalChoice(Exception):

@@ -4,10 +4,11 @@ import random
 from collections.abc import Iterator
 from typing import Protocol
 
-from interlock.model.egress import Exporting, Sending
+from interlock.model.egress import Cut, Exporting, Sending
 from interlock.model.messages import HOST_KINDS, TX_KINDS, Kind
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import Mode
+from interlock.model.records import RecordType
 from interlock.model.session import State
 
 Choice = tuple[str, tuple[int, ...]]
@@ -28,12 +29,18 @@ class Scheduler(Protocol):
 
 
 class PlainScheduler:
-    """Always the first of all choices: ends before beginnings, and what was begun before anything new."""
+    """Always the first of all choices: ends before beginnings, and what was begun before anything new.
+
+    Cuts are as long as they can be, and no sample covers more than it must.
+    """
 
     def choose(self, node: GoldenNode, cycle: int) -> Choice | None:
         while not node.sent and node.compute():
             pass
-        return next(choices(node, cycle), None)
+        choice = next(choices(node, cycle), None)
+        if choice is not None and choice[0] == "sample":
+            return "sample", earliest(node, choice[1])
+        return choice
 
     def keep(self, size: int) -> int:
         return size
@@ -59,11 +66,7 @@ class SeededScheduler:
         name, arguments = self._random.choice(options)
         if self._random.random() > self._haste(name):
             return None
-        if name == "sample":
-            return name, self._positions(node, arguments)
-        if name == "roll":
-            return name, (self._taken(node),)
-        return name, arguments
+        return name, self._vary(node, name, arguments)
 
     def keep(self, size: int) -> int:
         return self._random.randint(0, size // 16) * 16
@@ -74,18 +77,41 @@ class SeededScheduler:
             self._hastes[name] = self._random.choice([1.0, 1.0, 1.0, 0.1])
         return self._hastes[name]
 
+    def _vary(self, node: GoldenNode, name: str, arguments: tuple[int, ...]) -> tuple[int, ...]:
+        """Other arguments, as far as timing decides them."""
+        match name:
+            case "sample":
+                return self._positions(node, arguments)
+            case "roll":
+                return (self._taken(node),)
+            case "cut":
+                return self._cut(node, arguments[0])
+            case "grant":
+                granted = node.credit(arguments[0]).granted
+                return (
+                    arguments
+                    if granted is None
+                    else (arguments[0], self._random.randint(granted, arguments[1]))
+                )
+        return arguments
+
     def _positions(self, node: GoldenNode, latest: tuple[int, ...]) -> tuple[int, ...]:
         """Anywhere between the events that must be covered and all that were made."""
-        outgoing = node.egress.unsampled
-        assert outgoing is not None
-        return tuple(
-            position
-            if port.mode is Mode.OPAQUE
-            else self._random.randint(
-                max(outgoing.events_before[number], node.counter.sampled[number]), position
-            )
-            for number, (port, position) in enumerate(zip(node.parameters.issue_ports, latest, strict=True))
-        )
+        least = earliest(node, latest)
+        unsampled = node.egress.unsampled
+        is_of_stream = isinstance(unsampled, Cut) or (unsampled is not None and unsampled.message.is_stream)
+        if is_of_stream and self._random.random() < 0.8:
+            return least  # most of what is made later is no part of the stream
+        return tuple(self._random.randint(*between) for between in zip(least, latest, strict=True))
+
+    def _cut(self, node: GoldenNode, largest: int) -> tuple[int, ...]:
+        """All that may be cut, or fewer whole words."""
+        stream = node.egress.stream
+        assert stream is not None
+        length = largest
+        if largest > 16 and self._random.random() < 0.7:
+            length = self._random.randint(1, (largest - 1) // 16) * 16
+        return length, int(stream.is_last_cut(length))
 
     def _taken(self, node: GoldenNode) -> int:
         """Some beats of the host's next message, but not its last one."""
@@ -94,11 +120,20 @@ class SeededScheduler:
         return self._random.randint(0, node.host_in.queue[0].beats - 1)
 
 
+def earliest(node: GoldenNode, latest: tuple[int, ...]) -> tuple[int, ...]:
+    """The least that the next sample may cover, of which ``latest`` is the most."""
+    before = node.egress.events_to_cover
+    return tuple(
+        position if port.mode is Mode.OPAQUE else max(before[number], node.counter.sampled[number])
+        for number, (port, position) in enumerate(zip(node.parameters.issue_ports, latest, strict=True))
+    )
+
+
 def choices(node: GoldenNode, cycle: int) -> Iterator[Choice]:
     """What may happen in ``node`` next: only what is legal, and what keeps its queues short."""
     yield from _endings(node)
     if node.session.state in (State.CLEAR, State.DRAW):
-        if len(node.session.drawn) == 2:
+        if len(node.session.drawn) == node.words:
             if not any(link.open for link in node.links):
                 yield "opened", ()
         elif node.random:
@@ -141,19 +176,13 @@ def _inward(node: GoldenNode) -> Iterator[Choice]:
     for slot, (link, ingress) in enumerate(zip(node.links, node.ingress, strict=True)):
         if ingress.to_merge:
             yield "merge", (slot,)
-        elif (
-            link.open
-            and not link.closed
-            and link.record_is_whole
-            and node.fault(slot) is None
-            and len(ingress.complete) < STAGED
-        ):
+        elif link.open and not link.closed and link.record_is_whole and node.fault(slot) is None:
             yield "take", (slot,)
-        if ingress.complete:
+        if ingress.complete and not node.egress.is_window_open:
             yield "release", (slot,)
-    if node.marked < len(node.external):
+    if node.unmerged is not None:
         yield "merge", (host,)
-    if node.marked:
+    if node.external and node.external[0].is_logged and not node.egress.is_window_open:
         yield "release", (host,)
     if node.host_in.queue and node.host_in.queue[0].complete and len(node.external) < STAGED:
         frame = node.host_in.queue[0]
@@ -166,18 +195,18 @@ def _outward(node: GoldenNode, cycle: int) -> Iterator[Choice]:
     sending = egress.sending
     if isinstance(sending, Exporting) and sending.ticks is None:
         yield "ticks", (cycle - node.session.opened_at,)
-    elif egress.scan is not None:
-        yield "read", (len(egress.scan.entries),)
-    if isinstance(sending, Sending) and sending.next_record is not None:
-        type, length = sending.next_record
-        if not sending.has_begun or sending.scan.is_complete:
-            yield "record", (sending.message.peer, type, length)
-    if sending is None and egress.scan is None and egress.accepted and egress.accepted[0].count is not None:
-        message = egress.accepted[0].message
-        if message.kind is Kind.EXPORT:
-            yield "scan", (host,)
-        elif node.links[message.peer].open:
-            yield "scan", (message.peer,)
+    elif egress.scan is not None and egress.scan.next_item is not None:
+        yield "read", egress.scan.next_item
+    if isinstance(sending, Sending):
+        yield from _records(sending)
+    yield from _credit(node)
+    if egress.accepted:
+        oldest = egress.accepted[0]
+        if node.must_drop(oldest):
+            yield "drop", (oldest.message.peer,)
+        is_alone = sending is None and egress.scan is None
+        if is_alone and oldest.count is not None and node.may_start(oldest):
+            yield "scan", (host if oldest.message.kind is Kind.EXPORT else oldest.message.peer,)
     if egress.unsampled is not None:
         yield (
             "sample",
@@ -188,3 +217,30 @@ def _outward(node: GoldenNode, cycle: int) -> Iterator[Choice]:
         )
     if node.sent and len(egress.accepted) < STAGED:
         yield ("tx_refuse" if node.judge(node.sent[0].data, TX_KINDS) is None else "tx_accept"), ()
+
+
+def _records(sending: Sending) -> Iterator[Choice]:
+    """What the message being sent has to send next."""
+    slot = sending.message.peer
+    if sending.largest_cut:
+        yield "cut", (sending.largest_cut, int(sending.is_last_cut(sending.largest_cut)))
+    if sending.is_inside_record:
+        return
+    if sending.may_abort and sending.is_prefix_sent:
+        yield "abort", (slot,)
+    if sending.next_record is not None:
+        type, length = sending.next_record
+        if type is RecordType.PREFIX or sending.is_cut_covered:
+            yield "record", (slot, type, length)
+
+
+def _credit(node: GoldenNode) -> Iterator[Choice]:
+    """Records that may stand between any two others."""
+    for slot, link in enumerate(node.links):
+        if not link.open or node.is_inside_record(slot):
+            continue
+        credit = node.credit(slot)
+        if credit.is_owed:
+            yield "grant", (slot, credit.grantable)
+        if node.full_asked[slot]:
+            yield "full_request", (slot,)

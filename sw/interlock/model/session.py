@@ -2,9 +2,12 @@
 
 import enum
 
+ID_WORDS = 2
+"""Random words in a session's id."""
+
 
 class State(enum.Enum):
-    """Where a session is, as far as bytes tell: ENTER and RELEASE are DRAW here, with both words drawn."""
+    """Where a session is, as far as bytes tell: ENTER and RELEASE are DRAW here, with every word drawn."""
 
     CLEAR = enum.auto()
     DRAW = enum.auto()
@@ -33,7 +36,7 @@ class Session:
     ----------
     state : State
     drawn : list of int
-        The random words of its id.
+        The random words of its id, and after them those of its log's key, which no byte depends on.
     opened_at : int
         Cycle in which the gates opened.
     """
@@ -47,4 +50,4 @@ class Session:
     @property
     def session_id(self) -> bytes:
         """Maker, serial, and the two words, the high one first."""
-        return self._device + b"".join(word.to_bytes(4) for word in self.drawn)
+        return self._device + b"".join(word.to_bytes(4) for word in self.drawn[:ID_WORDS])

@@ -53,12 +53,13 @@ class Summary:
         cls,
         entries: Sequence[Entry],
         *,
+        n_externals: int = 0,
         export_counter: int,
         payload_length: int,
         bins: tuple[int, ...],
         ticks: int,
     ) -> Self:
-        """The summary of an export whose LOG is ``entries``."""
+        """The summary of an export whose LOG is ``entries`` and so many digests."""
         own = entries[0]
         modes = flags = 0
         for entry in entries:
@@ -70,7 +71,7 @@ class Summary:
             payload_length=payload_length,
             total=sum(entry.flops for entry in entries),
             n_sessions=len(entries),
-            n_externals=0,
+            n_externals=n_externals,
             modes=modes,
             weight_table=own.weight_table,
             other_weight_tables=any(entry.weight_table != own.weight_table for entry in entries),

@@ -33,6 +33,7 @@ def open_(node: "GoldenNode", slot: int) -> None:
         raise node.illegal(Rule.OPEN_LEVELS)
     link.open_epoch()
     node.ingress[slot].begin_epoch()
+    node.known.require_full(slot)
 
 
 def close(node: "GoldenNode", slot: int) -> None:
@@ -53,6 +54,8 @@ def end(node: "GoldenNode", slot: int) -> None:
         raise node.illegal(Rule.END_REASON)
     link.end_epoch()
     node.ingress[slot].end_epoch()
+    node.credit(slot).end_epoch()
+    node.full_asked[slot] = node.full_owed[slot] = False
     sending = node.egress.sending
     if isinstance(sending, Sending) and sending.message.peer == slot:
         node.egress.sending = None  # the rest of it will never leave

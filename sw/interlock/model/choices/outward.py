@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from interlock.model.egress import Exporting, Outgoing, Scan, Sending
+from interlock.model.credit import cost
+from interlock.model.egress import Cut, Exporting, Outgoing, Sending
 from interlock.model.messages import TX_KINDS, Kind
 from interlock.model.parameters import Mode
-from interlock.model.records import RecordType
+from interlock.model.records import RecordType, control_record, encode_credit
 from interlock.model.schedule import Rule
 
 if TYPE_CHECKING:
@@ -31,13 +32,25 @@ def _take_sent(node: "GoldenNode", *, accept: bool) -> None:
         raise node.illegal(Rule.TX_JUDGED)
     node.sent.popleft()
     if message is not None:
-        node.egress.accepted.append(Outgoing(message, sent.events_before))
+        node.egress.accepted.append(Outgoing(message, sent))
+
+
+def drop(node: "GoldenNode", slot: int) -> None:
+    oldest = node.egress.accepted[0] if node.egress.accepted else None
+    if oldest is None or oldest.message.kind is not Kind.PEER or oldest.message.peer != slot:
+        raise node.illegal(Rule.DROP_MESSAGE)
+    if not node.links[slot].open:
+        raise node.illegal(Rule.DROP_OPEN)
+    if not node.never_leaves(oldest):
+        raise node.illegal(Rule.DROP_NEVER)
+    node.egress.accepted.popleft()
 
 
 def sample(node: "GoldenNode", *positions: int) -> None:
-    outgoing = node.egress.unsampled
-    if outgoing is None:
+    unsampled = node.egress.unsampled
+    if unsampled is None:
         raise node.illegal(Rule.SAMPLE_MESSAGE)
+    before = node.egress.events_to_cover
     lead = list(node.opaque_lead)
     for port, position in enumerate(positions):
         if node.parameters.issue_ports[port].mode is Mode.OPAQUE:
@@ -46,8 +59,8 @@ def sample(node: "GoldenNode", *positions: int) -> None:
                 raise node.illegal(Rule.SAMPLE_CYCLES, f"port {port}")
             lead[port] = ahead
             continue
-        if position < outgoing.events_before[port]:
-            raise node.illegal(Rule.SAMPLE_COVERS, f"port {port} made {outgoing.events_before[port]} before")
+        if position < before[port]:
+            raise node.illegal(Rule.SAMPLE_COVERS, f"port {port} made {before[port]} before")
         if position < node.counter.sampled[port]:
             raise node.illegal(Rule.SAMPLE_FALLS, f"port {port} was at {node.counter.sampled[port]}")
         while position > node.counter.made[port] and node.compute():
@@ -55,7 +68,7 @@ def sample(node: "GoldenNode", *positions: int) -> None:
         if position > node.counter.made[port]:
             raise node.illegal(Rule.SAMPLE_MADE, f"port {port} can have made {node.counter.made[port]}")
     node.opaque_lead = lead
-    outgoing.count = node.counter.sample(positions)
+    unsampled.count = node.counter.sample(positions)
 
 
 def scan(node: "GoldenNode", slot: int) -> None:
@@ -71,15 +84,19 @@ def scan(node: "GoldenNode", slot: int) -> None:
         raise node.illegal(Rule.SCAN_DESTINATION)
     if not is_export and not node.links[slot].open:
         raise node.illegal(Rule.SCAN_OPEN)
+    if not is_export and node.never_leaves(oldest):
+        raise node.illegal(Rule.SCAN_NEVER)
+    if not is_export and not node.credit(slot).is_enough(message.size):
+        raise node.illegal(Rule.SCAN_CREDIT)
     egress.accepted.popleft()
-    node.announced_before = node.known.own.flops, node.cycle
-    node.known.announce(count.total)
-    egress.scan = Scan(len(node.known.entries))
+    node.announcements.append((node.cycle, node.known.announced))
+    node.known.announce(count.total, message.bound)
+    egress.scan = node.known.begin_scan(None if is_export else slot, bound=message.bound)
     if is_export:
         egress.sending = Exporting(message, egress.scan, count=count, number=egress.exports, to=node.host)
         egress.exports += 1
     else:
-        egress.sending = Sending(message, egress.scan, link=node.links[slot])
+        egress.sending = Sending(oldest, egress.scan, link=node.links[slot])
 
 
 def ticks(node: "GoldenNode", value: int) -> None:
@@ -91,23 +108,79 @@ def ticks(node: "GoldenNode", value: int) -> None:
     sending.ticks = value
 
 
-def read(node: "GoldenNode", index: int) -> None:
+def cut(node: "GoldenNode", length: int, last: int) -> None:
+    stream = node.egress.stream
+    if stream is None:
+        raise node.illegal(Rule.CUT_STREAM)
+    if stream.cut is not None:
+        raise node.illegal(Rule.CUT_ALONE)
+    is_last = stream.is_last_cut(length)
+    if not 1 <= length <= stream.largest_cut or bool(last) != is_last or (length % 16 and not is_last):
+        raise node.illegal(Rule.CUT_LENGTH)
+    stream.cut = Cut(length, is_last)
+
+
+def read(node: "GoldenNode", external: int, index: int) -> None:
     egress = node.egress
     if egress.scan is None:
         raise node.illegal(Rule.READ_SCAN)
-    if index != len(egress.scan.entries):
+    if (external, index) != egress.scan.next_item:
         raise node.illegal(Rule.READ_ORDER)
     if isinstance(egress.sending, Exporting) and egress.sending.ticks is None:
         raise node.illegal(Rule.TICKS_EXPORT)
-    egress.read(node.known.entries[index])
+    egress.read(node.known)
 
 
 def record(node: "GoldenNode", slot: int, type: int, length: int) -> None:
     sending = node.egress.sending
     if not isinstance(sending, Sending) or sending.message.peer != slot:
         raise node.illegal(Rule.RECORD_MESSAGE)
-    if type != RecordType.PREFIX and not sending.scan.is_complete:
+    if sending.is_inside_record:
         raise node.illegal(Rule.RECORD_READS)
     if (type, length) != sending.next_record:
         raise node.illegal(Rule.RECORD_CUT, f"next is {sending.next_record}")
+    if type == RecordType.PAYLOAD and not sending.is_cut_covered:
+        raise node.illegal(Rule.RECORD_SAMPLED)
     node.egress.begin_record(sending)
+    if sending.has_ended:
+        node.credit(slot).spent += cost(len(sending.message.payload))
+
+
+def abort(node: "GoldenNode", slot: int) -> None:
+    stream = node.egress.stream
+    if stream is None or stream.message.peer != slot or not stream.may_abort:
+        raise node.illegal(Rule.ABORT_STREAM)
+    if not stream.is_prefix_sent:
+        raise node.illegal(Rule.ABORT_PREFIX)
+    _send_control(node, slot, RecordType.ABORT)
+    node.egress.sending = None
+    node.known.require_full(slot)
+
+
+def grant(node: "GoldenNode", slot: int, granted: int) -> None:
+    credit = node.credit(slot)
+    if not node.links[slot].open:
+        raise node.illegal(Rule.GRANT_OPEN)
+    if credit.granted is None and granted != credit.staging_bytes:
+        raise node.illegal(Rule.GRANT_FIRST)
+    if credit.granted is not None and granted < credit.granted:
+        raise node.illegal(Rule.GRANT_FALLS)
+    if granted > credit.grantable:
+        raise node.illegal(Rule.GRANT_STAGING)
+    _send_control(node, slot, RecordType.CREDIT, encode_credit(granted))
+    credit.granted = granted
+
+
+def full_request(node: "GoldenNode", slot: int) -> None:
+    if not (node.full_asked[slot] and node.links[slot].open):
+        raise node.illegal(Rule.FULL_REQUEST_ASKED)
+    _send_control(node, slot, RecordType.FULL_REQUEST)
+    node.full_asked[slot] = node.full_owed[slot] = False
+
+
+def _send_control(node: "GoldenNode", slot: int, type: RecordType, body: bytes = b"") -> None:
+    """A record that is not of a message leaves, between two others."""
+    if node.is_inside_record(slot):
+        raise node.illegal(Rule.RECORD_READS)
+    link = node.links[slot]
+    link.send(control_record(type, link.next_seq(), body))

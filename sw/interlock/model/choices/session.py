@@ -48,7 +48,7 @@ def alarm(node: "GoldenNode", bits: int) -> None:
 
 def draw(node: "GoldenNode") -> None:
     session = node.session
-    if session.state not in (State.CLEAR, State.DRAW) or len(session.drawn) == 2:
+    if session.state not in (State.CLEAR, State.DRAW) or len(session.drawn) == node.words:
         raise node.illegal(Rule.DRAW_STATE)
     if not node.random:
         raise node.illegal(Rule.DRAW_WORD)
@@ -58,7 +58,7 @@ def draw(node: "GoldenNode") -> None:
 
 def opened(node: "GoldenNode") -> None:
     session = node.session
-    if session.state is not State.DRAW or len(session.drawn) != 2:
+    if session.state is not State.DRAW or len(session.drawn) != node.words:
         raise node.illegal(Rule.OPENED_DRAWN)
     if any(link.open for link in node.links):
         raise node.illegal(Rule.OPENED_ENDED)
@@ -69,7 +69,7 @@ def opened(node: "GoldenNode") -> None:
         weight_table=node.parameters.weights.number,
         flags=ProvenanceFlag.CLEAR,
     )
-    node.log = Log(own=own, capacity=node.parameters.log_entries)
+    node.log = Log(own=own, capacity=node.parameters.log_entries, slots=len(node.links))
     session.state = State.OPEN
     session.opened_at = node.cycle
 
