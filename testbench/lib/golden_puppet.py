@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from interlock.model.accelerator import EventRun
+from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.messages import HEADER, Kind
 
 from lib.script import EVENT, WORD_BYTES, WORDS, Op
@@ -13,21 +13,16 @@ Positions = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PuppetMessage:
+class PuppetMessage(SentMessage):
     """A message as it was sent, and when.
 
     Attributes
     ----------
-    data, events_before, earlier :
-        As of a message of the reference accelerator: bytes, events of each port before the last of them, and
-        how many bytes came when so many events had been raised, before that.
     firsts : tuple of int
-        Offsets of the words that had ``first``: (0,) but for scripts that break that rule.
+        Offsets of the words that had ``first``.  (0,) but for scripts that break that rule, which a golden
+        node does not see.
     """
 
-    data: bytes
-    events_before: Positions
-    earlier: tuple[tuple[int, Positions], ...] = ()
     firsts: tuple[int, ...] = (0,)
 
 
