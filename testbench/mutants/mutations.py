@@ -11,6 +11,9 @@ SESSION = "test_session.py::test_session"
 LINK = "test_link.py::test_link_epochs[delay7]"
 SESSIONS = "test_attacks_on_sessions.py"
 LINKS = "test_attacks_on_links.py"
+SHA256 = "test_sha256.py::test_sha256"
+DIGEST = "test_digest.py::test_digest[2-4]"
+WIPED = "test_digest.py::test_wipe[2-16]"
 
 MUTATIONS = [
     # Counting
@@ -249,5 +252,118 @@ MUTATIONS = [
         old="ingress.session_id.eq(session.session_id)",
         new="ingress.session_id.eq(0)",
         test=f"{LINKS}::test_what_a_node_said_does_not_come_back_to_it",
+    ),
+    # Digests
+    Mutation(
+        name="a message goes on from the one before it",
+        file="crypto/sha256.py",
+        old="m.d.sync += [is_first.eq(self.start.p.first),",
+        new="m.d.sync += [is_first.eq(0),",
+        test=SHA256,
+    ),
+    Mutation(
+        name="a block does not see the one before it",
+        file="crypto/sha256.py",
+        old="total.eq(ring[0] + Mux(adding, value, 0))",
+        new="total.eq(Mux(adding, value, ring[0]))",
+        test=SHA256,
+    ),
+    Mutation(
+        name="the schedule lacks one of its four terms",
+        file="crypto/sha256.py",
+        old="(oldest + words[5])[:WORD_BITS]",
+        new="oldest",
+        test=SHA256,
+    ),
+    Mutation(
+        name="a core is ready a cycle early",
+        file="crypto/sha256.py",
+        old="(cycle >= self.interval + 4)",
+        new="(cycle >= self.interval + 3)",
+        test=SHA256,
+    ),
+    Mutation(
+        name="every block replaces the digest",
+        file="crypto/sha256.py",
+        old="with m.If((adding & wanted) | self.shift):",
+        new="with m.If(adding | self.shift):",
+        test=SHA256,
+    ),
+    Mutation(
+        name="a leaf is hashed as a node is",
+        file="leaf_lane.py",
+        old="LEAF_PREFIX = 0x00",
+        new="LEAF_PREFIX = 0x01",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="nothing is hashed like an empty leaf",
+        file="crypto/memory_hash.py",
+        old="left.eq(Mux(size == 0, 0, size + 1)),",
+        new="left.eq(size + 1),",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="the mark behind the last byte is lost between two words",
+        file="crypto/memory_hash.py",
+        old="ends = left < _WORD_BYTES",
+        new="ends = left <= _WORD_BYTES",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="a hash is overwritten before it is taken",
+        file="crypto/memory_hash.py",
+        old="pending & ~(is_last & outstanding)",
+        new="pending",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="a lane takes a third leaf over the first",
+        file="leaf_lane.py",
+        old="self.i.ready.eq(~full.bit_select(half, 1) & ~self.wipe)",
+        new="self.i.ready.eq(~full.all() & ~self.wipe)",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="nodes are joined whatever their size",
+        file="node_stack.py",
+        old="more = (after != 1) & (is_last | ~following[0])",
+        new="more = after != 1",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="a message's tree is left in pieces",
+        file="node_stack.py",
+        old="more = (after != 1) & (is_last | ~following[0])",
+        new="more = (after != 1) & ~following[0]",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="a length counts a full last leaf as an empty one",
+        file="digest.py",
+        old="before + size[_OFFSET_BITS]",
+        new="before",
+        test=DIGEST,
+    ),
+    Mutation(
+        name="groups of nodes run over the end of a message",
+        file="digest.py",
+        old="with control.If(leaves.payload.last | place.all()):",
+        new="with control.If(place.all()):",
+        test="test_digest.py::test_digest[7-16]",
+    ),
+    Mutation(
+        name="a wipe keeps what a core has in hand",
+        file="leaf_lane.py",
+        old="m.submodules.hasher = ResetInserter(self.wipe)(hasher)",
+        new="m.submodules.hasher = hasher",
+        test=WIPED,
+    ),
+    Mutation(
+        name="a wipe keeps pending roots",
+        file="node_stack.py",
+        old="write_port.data.eq(Mux(self.wipe, 0, incoming.word)),",
+        new="write_port.data.eq(incoming.word),",
+        test=WIPED,
     ),
 ]
