@@ -29,7 +29,7 @@ CELLS = 6
 TOKEN = 8
 SESSION_ID_BYTES = 16
 MESSAGE_BYTES = 64
-STAGING_BYTES = 176
+STAGING_BYTES = 240
 
 Causes = dict[bytes, int]
 """FLOPs by session id, and 0 by digest."""
@@ -51,8 +51,9 @@ def together(causes: Iterable[Causes]) -> Causes:
 class Accelerator:
     """Moves and mixes cells as chance has it, whenever it gets a message."""
 
-    def __init__(self, world: "World", random: Random) -> None:
+    def __init__(self, world: "World", number: int, random: Random) -> None:
         self.world = world
+        self.number = number
         self.random = random
         self.node: GoldenNode
         self.clear()
@@ -70,6 +71,13 @@ class Accelerator:
         log = self.node.known
         own = replace(log.own, flops=log.announced)  # a new sample covers what it spent since
         self.world.check("released", [own, *log.entries[1:]], log.externals, message[16:])
+        stream = self.node.egress.stream
+        if stream is not None and not stream.has_ended:
+            # Not here, but in other accelerators the rest of it could depend on the message.
+            watch = self.world.watches[End(self.number, stream.message.peer)]
+            entries = [*watch.entries.values(), *stream.scan.sessions]
+            externals = [*watch.externals, *stream.scan.externals]
+            self.world.check("released in a window", entries, externals, message[16:])
         self._received.append(message[16:])
 
     def advance(self) -> bool:
@@ -106,7 +114,7 @@ class Accelerator:
         self.sent.append(SentMessage(message.encode(), self._before))
 
     def _stream(self) -> None:
-        """Computes between the parts that it sends; bound and maximum are right, or too small."""
+        """Computes between the parts that it sends; bound and maximum are right, or not."""
         payload, parts, begin = b"", [], self._flops
         for _ in range(self.random.randint(0, 5)):
             payload += self._tokens(5)
@@ -114,7 +122,7 @@ class Accelerator:
                 parts.append((len(payload), self._before))
                 self._compute()
         bound = (self._flops - begin) // self.random.choice([1, 1, 1, 2])
-        maximum = len(payload) // self.random.choice([1, 1, 1, 2])
+        maximum = self.random.choice([1, 1, 1, 5]) * len(payload) // self.random.choice([1, 1, 1, 2])
         header = Message(Kind.PEER, self.random.randrange(2), b"", bound, maximum).encode()
         earlier = tuple((len(header) + size, before) for size, before in parts)
         self.sent.append(SentMessage(header + payload, self._before, earlier))
@@ -135,6 +143,8 @@ class World:
     ----------
     checked : Counter
         How many tokens with causes were found covered, by where they went.
+    watches : dict of LinkWatch
+        By the end from which they look.
     """
 
     def __init__(self, seed: int, *, log_entries: int = 6) -> None:
@@ -144,7 +154,7 @@ class World:
         self._tokens: list[Causes] = [{}]
         self.engines = []
         for serial in range(NODES):
-            accelerator = Accelerator(self, Random(random.random()))
+            accelerator = Accelerator(self, serial, Random(random.random()))
             parameters = NodeParameters(
                 links=2,
                 log_entries=log_entries,
@@ -158,7 +168,7 @@ class World:
         self._joins = [(one, two) for pair in full_mesh(NODES) for one, two in (pair, pair[::-1])]
         self._pipes: list[deque[Segment | Level]] = [deque() for _ in self._joins]
         self._damaged: set[int] = set()
-        self._watches = {one: LinkWatch(self) for one, _ in self._joins}
+        self.watches = {one: LinkWatch(self) for one, _ in self._joins}
         self._host_watches = [HostWatch(self) for _ in self.engines]
 
     # Causes
@@ -234,7 +244,7 @@ class World:
             for number in range(NODES):
                 self.start(number)
             self.settle(2, most)
-        self.run(node, most=20)
+        self.run(node, most=40)
         self.engines[node].roll()
 
     def reopen(self, node: int) -> None:
@@ -270,7 +280,7 @@ class World:
         """Looks at everything that has left."""
         for pipe, (end, _) in zip(self._pipes, self._joins, strict=True):
             items = self.engines[end.node].pop_link(end.slot)
-            self._watches[End(end.node, end.slot)].see(items)
+            self.watches[End(end.node, end.slot)].see(items)
             pipe.extend(items)
         for engine, watch in zip(self.engines, self._host_watches, strict=True):
             watch.see(engine.pop_host())
@@ -282,7 +292,14 @@ def _sessions(causes: Causes) -> int:
 
 
 class LinkWatch:
-    """Holds every payload on a link, even half of one, against all prefixes of its epoch before it."""
+    """Holds every payload on a link, even half of one, against all prefixes of its epoch before it.
+
+    Attributes
+    ----------
+    entries : dict of Entry
+        The most that was said of each source in this epoch.
+    externals : set of bytes
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -290,8 +307,8 @@ class LinkWatch:
         self._begin()
 
     def _begin(self) -> None:
-        self._entries: dict[bytes, Entry] = {}  # with the most that was said of each
-        self._externals: set[bytes] = set()
+        self.entries: dict[bytes, Entry] = {}
+        self.externals: set[bytes] = set()
         self._sessions_left = 0  # in the prefix that goes on
 
     def see(self, items: Iterable[Segment | Level]) -> None:
@@ -312,7 +329,7 @@ class LinkWatch:
         header = HEADER.unpack(record)
         body = record[HEADER.size : HEADER.size + header["length"]]
         if header["type"] == RecordType.PAYLOAD:
-            self._world.check("carried", self._entries.values(), self._externals, body)
+            self._world.check("carried", self.entries.values(), self.externals, body)
         elif header["type"] == RecordType.PREFIX and len(body) == header["length"]:
             self._learn(body, is_first=bool(header["flags"] & RecordFlag.SOM))
 
@@ -328,11 +345,11 @@ class LinkWatch:
             if self._sessions_left:
                 self._sessions_left -= 1
                 entry = Entry.decode(body[at : at + ENTRY_BYTES])
-                known = self._entries.setdefault(entry.session_id, entry)
+                known = self.entries.setdefault(entry.session_id, entry)
                 if entry.flops > known.flops:
-                    self._entries[entry.session_id] = entry
+                    self.entries[entry.session_id] = entry
             else:
-                self._externals.add(body[at : at + ENTRY_BYTES])
+                self.externals.add(body[at : at + ENTRY_BYTES])
 
 
 class HostWatch:
