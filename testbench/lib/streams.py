@@ -156,6 +156,12 @@ class StreamSink:
         """What has arrived and was not yet asked for."""
         return list(self._received)
 
+    def take(self) -> list[Any]:
+        """What has arrived and was not yet asked for; it is asked for now."""
+        received = self.received
+        self._received.clear()
+        return received
+
     async def receive(self) -> Any:
         """The next payload, an integer or a dictionary; waits for it."""
         while not self._received:
