@@ -3,7 +3,9 @@
 from mutants.mutation import Mutation
 
 COUNTER = "test_counter.py"
-LOG = "test_register_log.py"
+STORE = "test_register_log.py"
+CHANGES = "test_change_bits.py"
+LOG = "test_log.py"
 LOG_FLIPS = "test_flips.py::test_every_flip_is_safe[log-2]"
 EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
@@ -45,34 +47,55 @@ MUTATIONS = [
         new="over.append(flops > 2 * self.issue_ports[number].peak)",
         test=COUNTER,
     ),
-    # The log
+    # The log: its store
     Mutation(
         name="merge keeps the smaller count",
         file="log/slot.py",
         old="self.more_high.eq(asked.flops[48:] > mine.flops[48:])",
         new="self.more_high.eq(asked.flops[48:] < mine.flops[48:])",
-        test=LOG,
+        test=STORE,
     ),
     Mutation(
         name="merge forgets provenance flags",
         file="log/slot.py",
         old="both.eq(mine.provenance.as_value() | asked.provenance.as_value())",
         new="both.eq(asked.provenance.as_value())",
-        test=LOG,
+        test=STORE,
     ),
     Mutation(
         name="a full log drops the entry and says nothing",
         file="log/register_log.py",
         old="m.d.comb += self.answer.eq(Answer.FULL)",
         new="m.d.comb += self.answer.eq(Answer.OK)",
-        test=LOG,
+        test=STORE,
     ),
     Mutation(
         name="a peer may raise the node's own count",
         file="log/register_log.py",
-        old="m.d.comb += self.own_ahead.eq(more_flops[0])",
+        old="m.d.comb += self.own_ahead.eq(ahead)",
         new="m.d.comb += self.own_ahead.eq(0)",
-        test=LOG,
+        test=STORE,
+    ),
+    Mutation(
+        name="a digest is known by its first half",
+        file="log/register_log.py",
+        old="(now.n_externals > last - number) & slot.same_rest",
+        new="(now.n_externals > last - number)",
+        test=STORE,
+    ),
+    Mutation(
+        name="a flag that is added is no change",
+        file="log/register_log.py",
+        old="changes[number].eq(update | (add & ~now.same_flags[number]))",
+        new="changes[number].eq(update)",
+        test=STORE,
+    ),
+    Mutation(
+        name="the last announcement is taken for the largest",
+        file="log/register_log.py",
+        old="with m.If(now.keeping_said & (now.more_said_high | (now.same_said & now.more_said_low))):",
+        new="with m.If(now.keeping_said):",
+        test=STORE,
     ),
     Mutation(
         name="damaged entries go unnoticed",
@@ -80,6 +103,70 @@ MUTATIONS = [
         old="*(slot.damaged for slot in self.slots))",
         new="*(0 for slot in self.slots))",
         test=LOG_FLIPS,
+    ),
+    # The log: change bits and scan
+    Mutation(
+        name="a change just before a flip is in neither set",
+        file="log/change_bits.py",
+        old="with m.If(now.fixing & (now.slot == number)):",
+        new="with m.If(now.flipped & (now.slot == number)):",
+        test=CHANGES,
+    ),
+    Mutation(
+        name="a change goes into the plane that is given out",
+        file="log/change_bits.py",
+        old="following.planes.eq(Mux(now.noted, now.phase, ~now.phase))",
+        new="following.planes.eq(~now.phase)",
+        test=CHANGES,
+    ),
+    Mutation(
+        name="an entry that changed twice is counted twice",
+        file="log/change_bits.py",
+        old="is_new = now.set & ~words.is_set",
+        new="is_new = now.set",
+        test=CHANGES,
+    ),
+    Mutation(
+        name="a wipe leaves the last word",
+        file="log/bit_memory.py",
+        old="write_port.en.eq(self.set | self.take | self.wipe)",
+        new="write_port.en.eq(self.set | self.take | (self.wipe & ~self.wipe_at.all()))",
+        test=CHANGES,
+    ),
+    Mutation(
+        name="damaged change bits go unnoticed",
+        file="log/change_bits.py",
+        old="*(part.fault for part in checked)",
+        new="*(part.fault for part in [*twins.values(), self.summary_walker, self.word_walker])",
+        test=LOG_FLIPS,
+    ),
+    Mutation(
+        name="FULL leaves the slot's set as it is",
+        file="log/scan.py",
+        old="changes.flip.eq(accept & is_slot.any())",
+        new="changes.flip.eq(accept & is_slot.any() & ~full)",
+        test=LOG,
+    ),
+    Mutation(
+        name="FULL that falls due with a request is forgotten",
+        file="log/scan.py",
+        old="full = ~is_slot.any() | (is_slot & due).any()",
+        new="full = ~is_slot.any() | (is_slot & now.full_due).any()",
+        test=LOG,
+    ),
+    Mutation(
+        name="entry 0 of a stream leaves without its bound",
+        file="log/scan.py",
+        old="self.entries.payload.entry.flops.eq(_joined(self.said))",
+        new="self.entries.payload.entry.flops.eq(entry.flops)",
+        test=LOG,
+    ),
+    Mutation(
+        name="the bound's carry is lost",
+        file="log/scan.py",
+        old="following.carry.eq(total[PART_BITS])",
+        new="following.carry.eq(0)",
+        test=LOG,
     ),
     # On the way out
     Mutation(
