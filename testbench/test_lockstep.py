@@ -15,7 +15,8 @@ from interlock.wires import Event, Level, OpRun, Rolled, Segment
 from lib.golden_bench import peer_entry
 from lib.scripted import HandPeer, ScriptedAccelerator, external
 
-PARAMETERS = NodeParameters(links=2, message_bytes=8192)
+PARAMETERS = NodeParameters(links=2, message_bytes=8192, digest_lanes=0)
+CREDIT = 16 + 8 + 8 + 16
 Tamper = Callable[[list], list]
 
 
@@ -70,7 +71,7 @@ def run(
     node.run(100)
     node.push_link(0, peer.rise())
     node.run(100)
-    node.push_link(0, peer.message([peer_entry()], b"hello"))
+    node.push_link(0, [peer.credit(), *peer.message([peer_entry()], b"hello")])
     node.run(100)
     if then:
         then(node, peer)
@@ -111,9 +112,9 @@ def drop(kind: type, nth: int) -> Tamper:
 def test_equal_nodes_are_left_alone_and_every_byte_is_counted_once():
     node = run({})
     assert node.bytes_compared == {
-        "link0.tx": (16 + 32 + 32 + 16) + (16 + 4096 + 16) + (16 + 904 + 8 + 16),
+        "link0.tx": 2 * CREDIT + (16 + 32 + 64 + 16) + (16 + 4096 + 16) + (16 + 904 + 8 + 16),
         "link1.tx": 0,
-        "host_out": (16 + 32) + (16 + 197) + (16 + 7),
+        "host_out": (16 + 64) + (16 + 197) + (16 + 7),
         "accelerator.tx": (16 + 5000) + (16 + 7),
         "accelerator.rx": (16 + 4) + (16 + 5),
     }
@@ -139,14 +140,15 @@ def test_how_bytes_are_cut_into_segments_means_nothing(size):
     ("wire", "nth", "at", "name", "message", "field"),
     [
         ("link0", 0, 0, "n.link0.tx", 0, "version"),
-        ("link0", 0, 15, "n.link0.tx", 0, "seq"),
-        ("link0", 0, 48 + 27, "n.link0.tx", 0, "entry 0.flops"),
-        ("link0", 0, 48 + 31, "n.link0.tx", 0, "entry 0.flags"),
-        ("link0", 0, 80, "n.link0.tx", 0, "tag.crc"),
-        ("link0", 0, 95, "n.link0.tx", 0, "tag.zero"),
-        ("link0", 1, 4111, "n.link0.tx", 1, "payload"),
-        ("link0", 2, 16 + 904, "n.link0.tx", 2, "padding"),
-        ("link0", 2, 16 + 912, "n.link0.tx", 2, "tag.crc"),
+        ("link0", 0, 23, "n.link0.tx", 0, "credit.granted"),
+        ("link0", 1, 15, "n.link0.tx", 1, "seq"),
+        ("link0", 2, 48 + 27, "n.link0.tx", 2, "entry 0.flops"),
+        ("link0", 2, 48 + 31, "n.link0.tx", 2, "entry 0.flags"),
+        ("link0", 2, 112, "n.link0.tx", 2, "tag.crc"),
+        ("link0", 2, 127, "n.link0.tx", 2, "tag.zero"),
+        ("link0", 3, 4111, "n.link0.tx", 3, "payload"),
+        ("link0", 4, 16 + 904, "n.link0.tx", 4, "padding"),
+        ("link0", 4, 16 + 912, "n.link0.tx", 4, "tag.crc"),
         ("host", 0, 16 + 16, "n.host_out", 0, "entry 0.flops"),
         ("host", 1, 60, "n.host_out", 1, "summary.session_id (key 1)"),
         ("host", 1, 16 + 196, "n.host_out", 1, "summary.ticks (key 11)"),
@@ -253,7 +255,7 @@ def test_the_first_illegal_choice_names_its_rule():
     def early(items: list[Event]) -> list[Event]:
         return [Event(0, "opened"), *items]
 
-    with pytest.raises(Mismatch, match=r"n\.schedule: cycle 0: opened.*two words") as error:
+    with pytest.raises(Mismatch, match=r"n\.schedule: cycle 0: opened.*every word") as error:
         run({"schedule": early})
     assert error.value.wire == "n.schedule"
 
@@ -285,7 +287,7 @@ def test_a_session_that_ends_may_leave_things_undone():
 
 
 def test_an_epoch_that_ends_may_leave_half_a_record():
-    half = on_nth(Segment, 2, lambda s: [replace(s, data=s.data[:16], last=False)])
+    half = on_nth(Segment, 4, lambda s: [replace(s, data=s.data[:16], last=False)])
     run({"link0": half}, then=roll)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock.model.counter import Count
 from interlock.model.counter import Counter as FlopCounter
+from interlock.model.egress import Egress, Sending
 from interlock.model.ingress import Ingress
 from interlock.model.log import Answer, Log
 from interlock.model.node import GoldenNode
@@ -30,8 +31,19 @@ ACTIONS = {
     "roll": (World.roll, NODES),
     "reopen": (World.reopen, NODES),
     "damage": (World.damage, PIPES),
+    "request_full": (World.request_full, NODES),
 }
-LIKELY = [*["settle"] * 6, *["start"] * 6, "run", "carry", "roll", "reopen", "damage", "start_badly"]
+LIKELY = [
+    *["settle"] * 6,
+    *["start"] * 6,
+    "run",
+    "carry",
+    "roll",
+    "reopen",
+    "damage",
+    "start_badly",
+    "request_full",
+]
 
 actions = st.sampled_from(LIKELY).flatmap(
     lambda name: st.tuples(st.just(name), st.integers(0, ACTIONS[name][1] - 1))
@@ -74,9 +86,11 @@ def test_the_histories_are_worth_it():
     print(checked, seen)
     for where in ("released", "carried", "exported"):
         assert checked[f"{where} of others"] > 100, where
-    assert all(seen[name] > 20 for name in ("roll", "close", "end", "reopen", "tx_refuse", "host_refuse")), (
-        seen
-    )
+    assert checked["deltas"] > 100
+    assert checked["bounds"] > 100
+    rare = ("roll", "close", "end", "reopen", "tx_refuse", "host_refuse", "drop", "abort", "full_request")
+    assert all(seen[name] > 20 for name in rare), seen
+    assert seen["cut"] > 200
 
 
 def counting(apply: Callable[..., None], seen: Counter[str]) -> Callable[..., None]:
@@ -114,13 +128,10 @@ def full_log_drops_the_oldest(monkeypatch):
 
     def wrong(log, entry):
         answer = merge(log, entry)
-        if answer is Answer.FULL:
-            kept = [log.own, *log.entries[2:]]
-            log.__init__(own=kept[0], capacity=log.capacity)
-            for other in kept[1:]:
-                merge(log, other)
-            merge(log, entry)
-            return Answer.OK
+        if answer is Answer.FULL and len(log.entries) > 1:
+            del log.entries[1]
+            log._index = {known.session_id: index for index, known in enumerate(log.entries)}
+            return merge(log, entry)
         return answer
 
     monkeypatch.setattr(Log, "merge", wrong)
@@ -138,7 +149,7 @@ def sample_misses_the_last_event(monkeypatch):
 
 
 def scan_keeps_the_count_of_before(monkeypatch):
-    monkeypatch.setattr(Log, "announce", lambda log, flops: None)
+    monkeypatch.setattr(Log, "announce", lambda log, flops, bound=0: None)
 
 
 def one_port_is_not_counted(monkeypatch):
@@ -192,8 +203,8 @@ def session_id_comes_again_and_nobody_minds(monkeypatch):
 def prefix_is_not_merged(monkeypatch):
     take = Ingress.take
 
-    def wrong(ingress, record, own_id):
-        take(ingress, record, own_id)
+    def wrong(ingress, record, log):
+        take(ingress, record, log)
         ingress.to_merge.clear()
 
     monkeypatch.setattr(Ingress, "take", wrong)
@@ -214,16 +225,64 @@ def refused_merge_is_released(monkeypatch):
 
 def prefix_is_cut_to_the_speaker(monkeypatch):
     prefix = Ingress._prefix
+
+    def wrong(ingress, record, own_id):
+        prefix(ingress, record, own_id)
+        while len(ingress.to_merge) > 1:
+            ingress.to_merge.pop()
+
+    monkeypatch.setattr(Ingress, "_prefix", wrong)
+
+
+def one_slot_is_not_told_of_changes(monkeypatch):
+    monkeypatch.setattr(Log, "_touch", lambda log, item: log._changed[0].add(item))
+
+
+def changes_of_known_sources_are_not_told(monkeypatch):
+    touch = Log._touch
+
+    def wrong(log, item):
+        is_external, index = item
+        if index == len(log.externals if is_external else log.entries) - 1:
+            touch(log, item)
+
+    monkeypatch.setattr(Log, "_touch", wrong)
+
+
+def externals_are_not_told(monkeypatch):
+    touch = Log._touch
+    monkeypatch.setattr(Log, "_touch", lambda log, item: None if item[0] else touch(log, item))
+
+
+def external_data_is_not_logged(monkeypatch):
+    monkeypatch.setattr(Log, "merge_external", lambda log, digest: Answer.OK)
+
+
+def a_window_is_not_minded(monkeypatch):
+    monkeypatch.setattr(Egress, "is_window_open", property(lambda egress: False))
+
+
+def a_bound_is_not_announced(monkeypatch):
+    begin = Log.begin_scan
+    monkeypatch.setattr(Log, "begin_scan", lambda log, slot=None, bound=0: begin(log, slot))
+
+
+def a_cut_is_not_sampled_again(monkeypatch):
+    """Its sample covers what the stream's first 32 bytes had behind them."""
     monkeypatch.setattr(
-        Ingress, "_prefix", lambda ingress, record, own_id: prefix(ingress, record, own_id)[:1]
+        Sending, "events_before_cut", property(lambda sending: sending.outgoing.events_before)
     )
+
+
+def an_overrun_is_not_minded(monkeypatch):
+    monkeypatch.setattr(Sending, "has_overrun", property(lambda sending: False))
 
 
 FLAWS = {
     # with how many entries in the log
     merge_keeps_the_smaller: 16,
     full_log_drops_entries: 2,
-    full_log_drops_the_oldest: 2,
+    full_log_drops_the_oldest: 4,
     sample_misses_the_last_event: 16,
     scan_keeps_the_count_of_before: 16,
     one_port_is_not_counted: 16,
@@ -233,6 +292,14 @@ FLAWS = {
     prefix_is_not_merged: 16,
     prefix_is_cut_to_the_speaker: 16,
     refused_merge_is_released: 2,
+    one_slot_is_not_told_of_changes: 16,
+    changes_of_known_sources_are_not_told: 16,
+    externals_are_not_told: 16,
+    external_data_is_not_logged: 16,
+    a_window_is_not_minded: 16,
+    a_bound_is_not_announced: 16,
+    a_cut_is_not_sampled_again: 16,
+    an_overrun_is_not_minded: 16,
 }
 
 

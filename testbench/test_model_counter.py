@@ -109,7 +109,7 @@ def test_total_and_bins_saturate(further, saturated):
 
 
 def test_parameters_can_be_read_of_a_build():
-    from interlock_hdl.config import InterlockConfig
+    from interlock_hdl.config import InterlockConfig, LogStore
     from interlock_hdl.config import IssuePort as Port
     from interlock_hdl.record import Mode as PortMode
 
@@ -117,14 +117,26 @@ def test_parameters_can_be_read_of_a_build():
         beat_bytes=4,
         links=3,
         issue_ports=(Port(peak=5), Port(mode=PortMode.OPAQUE, peak=6)),
-        log_entries=7,
+        log_entries=70,
+        log_store=LogStore.HASH,
         message_bytes=64,
+        staging_messages=3,
+        digest_lanes=0,
     )
     assert NodeParameters.of(config) == NodeParameters(
         beat_bytes=4,
         links=3,
         issue_ports=(IssuePort(peak=5), IssuePort(mode=Mode.OPAQUE, peak=6)),
-        log_entries=7,
+        log_entries=70,
         message_bytes=64,
+        staging_bytes=240,
+        digest_lanes=0,
+        key_words=4,
     )
     assert NodeParameters.of(config).mode == config.mode
+
+
+def test_what_is_not_said_of_parameters_is_as_in_a_build():
+    from interlock_hdl.config import InterlockConfig
+
+    assert NodeParameters.of(InterlockConfig()) == NodeParameters()

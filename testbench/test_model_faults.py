@@ -2,13 +2,15 @@
 
 import pytest
 from interlock.model.log import Entry
-from interlock.model.records import Record, RecordType, encode_prefix
+from interlock.model.records import Record, RecordType, decode_record, encode_prefix
 from interlock.wires import RawBeat, Segment
 from lib.golden_bench import OWN_ID, GoldenBench, peer_entry
 
 PREFIX = encode_prefix([peer_entry()])
 MESSAGE = [peer_entry()], b"good"
 BAD = b"bad"
+GRANTED = 16416
+"""What the node grants before it has released anything."""
 
 
 def after_a_lost_record(peer):
@@ -31,24 +33,53 @@ FAULTS = {
         peer.record(RecordType.PREFIX, PREFIX, som=True),
         peer.record(RecordType.PAYLOAD, BAD, som=True, eom=True),
     ],
-    "short_payload_without_eom": lambda peer: [
+    "half_a_word_without_eom": lambda peer: [
         peer.record(RecordType.PREFIX, PREFIX, som=True),
         peer.record(RecordType.PAYLOAD, bytes(4095)),
     ],
-    "too_much_payload": lambda peer: peer.message([peer_entry()], bytes(8193)),
+    "payload_inside_a_prefix": lambda peer: [
+        peer.message([peer_entry()] * 200)[0],
+        peer.record(RecordType.PAYLOAD, BAD, eom=True, seq=peer.seq - 1),
+    ],
+    "prefix_goes_on_after_its_end": lambda peer: [
+        peer.record(RecordType.PREFIX, PREFIX, som=True),
+        peer.record(RecordType.PREFIX, PREFIX[32:], eom=True),
+    ],
+    "prefix_cut_in_two": lambda peer: [
+        peer.record(RecordType.PREFIX, encode_prefix([peer_entry()] * 2)[:64], som=True),
+        peer.record(RecordType.PREFIX, encode_prefix([peer_entry()] * 2)[64:], eom=True),
+    ],
+    "end_in_a_prefix": lambda peer: [
+        peer.record(RecordType.PREFIX, encode_prefix([peer_entry()] * 200)[:4096], som=True, eom=True)
+    ],
+    "more_payload_than_granted": lambda peer: peer.message([peer_entry()], bytes(GRANTED - 32 - 16 + 1)),
+    "more_messages_than_granted": lambda peer: [
+        *peer.message([peer_entry()], bytes(GRANTED - 32 - 16)),
+        *peer.message([peer_entry()]),
+    ],
     "half_an_entry": lambda peer: [peer.record(RecordType.PREFIX, PREFIX + bytes(16), som=True)],
     "one_session_too_many": lambda peer: [
         peer.record(RecordType.PREFIX, b"\0\0\0\2" + PREFIX[4:], som=True, eom=True)
     ],
-    "external_entries": lambda peer: [
+    "one_external_too_many": lambda peer: [
         peer.record(RecordType.PREFIX, PREFIX[:7] + b"\1" + PREFIX[8:], som=True, eom=True)
     ],
-    "delta": lambda peer: [
-        peer.record(RecordType.PREFIX, PREFIX[:11] + b"\2" + PREFIX[12:], som=True, eom=True)
+    "full_and_delta": lambda peer: [
+        peer.record(RecordType.PREFIX, PREFIX[:11] + b"\3" + PREFIX[12:], som=True, eom=True)
     ],
-    "max_bound": lambda peer: [
-        peer.record(RecordType.PREFIX, PREFIX[:31] + b"\1" + PREFIX[32:], som=True, eom=True)
+    "reserved_bit": lambda peer: [
+        peer.record(RecordType.PREFIX, PREFIX[:19] + b"\1" + PREFIX[20:], som=True, eom=True)
     ],
+    "delta_after_an_abort": lambda peer: [
+        peer.record(RecordType.PREFIX, PREFIX, som=True),
+        peer.abort(),
+        *peer.message([peer_entry()], BAD, is_delta=True),
+    ],
+    "abort_outside_a_message": lambda peer: [peer.abort()],
+    "credit_falls": lambda peer: [peer.credit(100), peer.credit(99)],
+    "more_externals_than_the_log_holds": lambda peer: peer.message(
+        [peer_entry()], BAD, externals=[bytes([n]) * 32 for n in range(15)]
+    ),
     "another_speaker": lambda peer: peer.message([Entry(b"somebody else...", 1, 1, 1, 1)], BAD),
     "this_node_speaks": lambda peer: peer.message([Entry(OWN_ID, 0, 1, 1, 1)], BAD),
     "more_sources_than_the_log_holds": lambda peer: peer.message(
@@ -78,17 +109,26 @@ FAULTS = {
 
 # What is wrong, and in which byte of the record.
 REASONS = {
-    "prefix_in_a_message": ("type", 1),
+    "prefix_in_a_message": ("flags", 2),
     "prefix_without_som": ("flags", 2),
     "payload_without_a_prefix": ("type", 1),
     "payload_with_som": ("flags", 2),
-    "short_payload_without_eom": ("length", 6),
-    "too_much_payload": ("length", 6),
+    "half_a_word_without_eom": ("length", 6),
+    "payload_inside_a_prefix": ("type", 1),
+    "prefix_goes_on_after_its_end": ("flags", 2),
+    "prefix_cut_in_two": ("length", 6),
+    "end_in_a_prefix": ("flags", 2),
+    "more_payload_than_granted": ("length", 6),
+    "more_messages_than_granted": ("length", 6),
     "half_an_entry": ("length", 6),
-    "one_session_too_many": ("n_sessions", 16),
-    "external_entries": ("n_externals", 20),
-    "delta": ("flags", 24),
-    "max_bound": ("max_bound", 36),
+    "one_session_too_many": ("length", 6),
+    "one_external_too_many": ("length", 6),
+    "full_and_delta": ("flags", 24),
+    "reserved_bit": ("reserved", 28),
+    "delta_after_an_abort": ("flags", 24),
+    "abort_outside_a_message": ("type", 1),
+    "credit_falls": ("granted", 16),
+    "more_externals_than_the_log_holds": ("FULL", 0),
     "another_speaker": ("session_id", 48),
     "this_node_speaks": ("session_id", 48),
     "more_sources_than_the_log_holds": ("FULL", 0),
@@ -110,7 +150,7 @@ REASONS = {
 def test_closes_the_channel_and_releases_nothing(fault):
     bench = GoldenBench()
     bench.open()
-    bench.connect(0)
+    bench.connect(0, credit=None)
     peer = bench.peers[0]
     bench.push_link(0, peer.message(*MESSAGE))
     bench.push_link(0, FAULTS[fault](peer))
@@ -150,14 +190,68 @@ def test_a_record_that_has_not_ended_closes_as_soon_as_it_cannot_become_right(at
     assert bench.node.links[0].closed
 
 
+def test_a_delta_before_a_full_prefix_closes_the_channel():
+    bench = GoldenBench()
+    bench.open()
+    bench.connect(0)
+    bench.push_link(0, bench.peers[0].message([peer_entry()], BAD, is_delta=True))
+    bench.run()
+    assert bench.node.links[0].closed
+    assert bench.node.known.entries == [bench.node.known.own]
+
+
+def test_a_prefix_of_many_records_may_be_merged_by_halves():
+    """What came of it stays merged, and is not released."""
+    bench = GoldenBench(log_entries=300)
+    bench.open()
+    bench.connect(0)
+    others = [Entry(bytes([1, n]) * 8, n, 1, 1, 1) for n in range(200)]
+    bench.push_link(0, bench.peers[0].message([peer_entry(), *others], b"x")[:1])
+    bench.push_link(0, bench.peers[0].fall())
+    bench.run(1000)
+    assert not bench.node.links[0].open
+    assert len(bench.node.known.entries) == 128
+
+
+def test_control_records_may_stand_between_any_two_others():
+    bench = GoldenBench(log_entries=300)
+    bench.open()
+    bench.connect(0)
+    peer = bench.peers[0]
+    others = [Entry(bytes([1, n]) * 8, n, 1, 1, 1) for n in range(200)]
+    first, *rest = peer.message([peer_entry(), *others], bytes(5000), externals=[bytes([9] * 32)])
+    peer.seq = 1
+    records = [
+        peer.credit(),
+        peer.record(RecordType.PREFIX, decode_record(first.data, seq=1).body, som=True),
+    ]
+    for segment in rest:
+        record = Record(RecordType(segment.data[1]), False, bool(segment.data[2] & 2), 0, b"")
+        length = int.from_bytes(segment.data[6:8])
+        records += [
+            peer.full_request(),
+            peer.record(record.type, segment.data[16 : 16 + length], eom=record.eom),
+            peer.credit(),
+        ]
+    bench.push_link(0, records)
+    bench.run(1000)
+    assert bench.node.links[0].open
+    assert bench.node.accelerator.received == [bytes.fromhex("01000000") + bytes(12 + 5000)]
+    assert len(bench.node.known.entries) == 202
+    assert bench.node.known.externals == [bytes([9] * 32)]
+
+
 def test_the_longest_message_and_the_fullest_log_close_nothing():
     bench = GoldenBench()
     bench.open()
     bench.connect(0)
-    others = [Entry(bytes([n]) * 16, 2**96 - 1, 3, 9, 0xD) for n in range(14)]
-    bench.push_link(0, bench.peers[0].message([peer_entry(), *others, peer_entry(200)], bytes(8192)))
+    others = [Entry(bytes([n]) * 16, 2**96 - 1, 3, 9, 0xD) for n in range(12)]
+    externals = [bytes([1] * 32), bytes([2] * 32), bytes([1] * 32)]
+    prefix = [peer_entry(), *others, peer_entry(200)]
+    bench.push_link(0, bench.peers[0].message(prefix, bytes(GRANTED - 16), externals=externals))
     bench.run()
     assert bench.node.links[0].open
-    assert len(bench.node.known.entries) == 16
+    assert len(bench.node.known.entries) == 14
+    assert bench.node.known.externals == externals[:2]
     assert bench.node.known.entries[1].flops == 200
     assert len(bench.node.accelerator.received) == 1

@@ -6,7 +6,7 @@ from operator import or_
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock.model.log import Answer, Entry, Log, ProvenanceFlag
+from interlock.model.log import Answer, Entry, Log, ProvenanceFlag, Scan
 
 OWN = Entry(b"own".ljust(16), 0, mode=1, weight_table=1, flags=1)
 LEGAL_FLAGS = sorted(
@@ -137,3 +137,111 @@ def test_an_announced_count_never_falls():
     log.announce(3)
     with pytest.raises(ValueError, match="never falls"):
         log.announce(2)
+
+
+@given(histories, st.lists(st.binary(min_size=32, max_size=32), max_size=6))
+def test_sessions_and_externals_share_the_log(history, digests):
+    log = Log(own=OWN, capacity=6)
+    for entry in history:
+        log.merge(entry)
+    for digest in digests:
+        known = log.size
+        is_known = digest in log.externals
+        answer = log.merge_external(digest)
+        assert answer is (Answer.OK if is_known or known < 6 else Answer.FULL)
+    assert log.size == len(log.entries) + len(log.externals) <= 6
+    assert len(set(log.externals)) == len(log.externals)
+
+
+def scanned(log: Log, slot: int | None = None, bound: int = 0) -> Scan:
+    scan = log.begin_scan(slot, bound=bound)
+    while not scan.is_complete:
+        log.read(scan)
+    return scan
+
+
+steps = st.lists(
+    st.one_of(
+        entries,
+        st.binary(min_size=32, max_size=32),
+        st.integers(0, 1),  # a scan for this slot
+        st.sampled_from([ProvenanceFlag.UNADMITTED]),
+    ),
+    max_size=30,
+)
+
+
+@given(steps, st.sets(st.integers(0, 29)))
+def test_who_has_every_scan_has_the_whole_log(history, asks):
+    """What the other end of a slot got in its scans, merged, is the log of when the last one started."""
+    log = Log(own=OWN, capacity=50, slots=2)
+    told: list[tuple[dict, set]] = [({}, set()), ({}, set())]
+    for number, step in enumerate(history):
+        if number in asks:
+            log.require_full(number % 2)
+        match step:
+            case Entry():
+                log.merge(step)
+            case bytes():
+                log.merge_external(step)
+            case ProvenanceFlag():
+                log.mark(step)
+            case slot:
+                scan = scanned(log, slot)
+                sources, externals = told[slot]
+                if not scan.is_delta:
+                    sources.clear()
+                    externals.clear()
+                sources |= {entry.session_id: entry for entry in scan.sessions}
+                externals |= set(scan.externals)
+                assert set(sources.values()) == set(log.entries)
+                assert externals == set(log.externals)
+
+
+def test_a_delta_has_what_changed_and_nothing_else():
+    log = Log(own=OWN, capacity=9, slots=2)
+    for source in (1, 2, 3):
+        log.merge(Entry(bytes([source]) * 16, 5, 1, 1, 0))
+    log.merge_external(bytes(32))
+    assert [scanned(log, slot).is_delta for slot in (0, 1)] == [False, False]
+    log.merge(Entry(bytes([3]) * 16, 6, 1, 1, 0))
+    log.merge(Entry(bytes([1]) * 16, 5, 1, 1, 8))  # a flag alone is a change, too
+    log.merge(Entry(bytes([2]) * 16, 4, 1, 1, 0))  # this is none
+    log.merge_external(bytes(32))  # and neither is this
+    for slot in (0, 1):
+        scan = log.begin_scan(slot)
+        assert (scan.is_delta, scan.items) == (True, [(False, 0), (False, 1), (False, 3)])
+    assert log.begin_scan(0).items == [(False, 0)]
+
+
+def test_what_changes_during_a_scan_is_in_the_next_one():
+    log = Log(own=OWN, capacity=9, slots=1)
+    log.merge(Entry(b"a" * 16, 5, 1, 1, 0))
+    scan = log.begin_scan(0)
+    log.read(scan)
+    log.merge(Entry(b"a" * 16, 6, 1, 1, 0))
+    log.merge_external(bytes(32))
+    log.read(scan)
+    assert scan.is_complete
+    assert scan.sessions[1].flops == 6  # as it was when it was read
+    assert log.begin_scan(0).items == [(False, 0), (False, 1), (True, 0)]
+
+
+def test_an_export_has_everything_and_changes_nothing():
+    log = Log(own=OWN, capacity=9, slots=1)
+    scanned(log, 0)
+    log.merge(Entry(b"a" * 16, 5, 1, 1, 0))
+    log.merge_external(bytes(32))
+    assert scanned(log).items == [(False, 0), (False, 1), (True, 0)]
+    assert log.begin_scan(0).items == [(False, 0), (False, 1), (True, 0)]
+
+
+def test_a_stream_announces_its_bound_in_its_own_scan_alone():
+    log = Log(own=OWN, capacity=9, slots=1)
+    log.announce(100, bound=50)
+    assert scanned(log, 0, bound=50).sessions[0].flops == 150
+    assert log.merge(Entry(OWN.session_id, 150, 1, 1, 1)) is Answer.OWN
+    log.announce(120)
+    assert scanned(log, 0).sessions[0].flops == 120
+    assert log.merge(Entry(OWN.session_id, 150, 1, 1, 1)) is Answer.OWN
+    assert log.merge(Entry(OWN.session_id, 151, 1, 1, 1)) is Answer.OWN_AHEAD

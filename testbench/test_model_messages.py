@@ -15,6 +15,9 @@ HEADERS = {
 }
 
 
+STREAM = bytes.fromhex("01 01 0001 000000000000000000000102 0000ffffffffffff 0000000000000000")
+
+
 def decode(data: bytes, port: str) -> Message:
     return Message.decode(data, kinds=PORTS[port], links=2, message_bytes=32)
 
@@ -28,6 +31,20 @@ def test_a_message_is_what_the_specification_says(name, port, size):
     assert decode(header + b"p" * size, port) == message
 
 
+def test_a_stream_has_a_second_header_and_any_length():
+    message = Message(Kind.PEER, 1, b"p" * 100, bound=258, maximum=2**48 - 1)
+    assert message.encode() == STREAM + b"p" * 100
+    assert decode(STREAM + b"p" * 100, "tx") == message
+
+
+@pytest.mark.parametrize(
+    ("size", "is_broken", "sendable"), [(40, False, 40), (41, True, 32), (32, False, 32), (0, False, 0)]
+)
+def test_a_stream_that_is_longer_than_its_maximum_is_broken(size, is_broken, sendable):
+    message = Message(Kind.PEER, 0, bytes(size), maximum=40)
+    assert (message.is_broken, len(message.sendable)) == (is_broken, sendable)
+
+
 @pytest.mark.parametrize(
     ("data", "port", "reason"),
     [
@@ -38,6 +55,13 @@ def test_a_message_is_what_the_specification_says(name, port, size):
         (HEADERS["external"][0], "tx", "kind"),
         *((bytes([kind]) + bytes(15), port, "kind") for kind in (0, 4, 5, 6, 7, 8, 255) for port in PORTS),
         *((bytes([2, 1 << bit]) + bytes(14), "tx", "flags") for bit in range(8)),
+        *((bytes([1, 1 << bit]) + bytes(30), "tx", "flags") for bit in range(1, 8)),
+        (bytes([3, 1]) + bytes(30), "host_in", "flags"),
+        (STREAM[:31], "tx", "cut short"),
+        (STREAM[:16], "tx", "cut short"),
+        (STREAM[:3] + b"\2" + STREAM[4:], "tx", "peer"),
+        (STREAM[:16] + bytes.fromhex("0001000000000000") + bytes(8), "tx", "maximum"),
+        *((STREAM[:24] + bytes(n) + b"\1" + bytes(7 - n), "tx", "reserved") for n in range(8)),
         (bytes.fromhex("01000002") + bytes(12), "tx", "peer"),
         (bytes.fromhex("01000100") + bytes(12), "tx", "peer"),
         (bytes.fromhex("02000001") + bytes(12), "tx", "peer"),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from binascii import crc32
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
 from interlock.model.parameters import IssuePort, Mode
 from interlock.model.records import RecordType, decode_prefix, decode_record
+from interlock.model.summary import Summary
 from interlock.wires import Level, OpRun, RawBeat, Segment
 from lib.golden_bench import OWN_ID, PEER_ID, GoldenBench, of, peer_entry, sent_bytes
 from lib.scripted import external
@@ -26,20 +28,23 @@ def bench() -> GoldenBench:
 
 def test_a_peer_message_leaves_behind_a_log_that_covers_it(bench):
     bench.connect(1)
-    bench.engine.pop_link(1)
+    credit = of("01 04 80 00 0000 0008 0000000000000000 0000000000004020")
+    assert sent_bytes(bench.engine.pop_link(1)) == [
+        credit + bytes(8) + crc32(credit).to_bytes(4, "big") + bytes(12)
+    ]
     bench.compute(0, count=16, repeat=1000)  # 32 FLOPs each
     bench.compute(1, count=4, op_class=0x12)  # 4 FLOPs
     bench.send(Message(Kind.PEER, 1, b"hello"))
     bench.run()
     prefix = of(f"""
-        01 02 81 00 0000 0040 0000000000000000      # header: PREFIX, SOM and CLEAR, 64 bytes, seq 0
+        01 02 81 00 0000 0040 0000000000000001      # header: PREFIX, SOM and CLEAR, 64 bytes, seq 1
         00000001 00000000 00000001                  # one session, no externals, FULL
         0000000000000000 000000000000000000000000   # reserved, max_bound
         {OWN_ID.hex()}                              # entry 0: own session
         000000000000000000007d04                    # 32004 FLOPs
         01 01 0001                                  # EVENTS, table 1, CLEAR
     """)
-    payload = of("01 03 82 00 0000 0005 0000000000000001 68656c6c6f")
+    payload = of("01 03 82 00 0000 0005 0000000000000002 68656c6c6f")
     assert sent_bytes(bench.engine.pop_link(1)) == [
         prefix + crc32(prefix).to_bytes(4, "big") + bytes(12),
         payload + bytes(11) + crc32(payload).to_bytes(4, "big") + bytes(12),
@@ -119,12 +124,47 @@ def test_a_received_message_is_released_with_the_header_that_rx_has(bench):
     assert bench.node.log.entries[1] == peer_entry()
 
 
-def test_an_external_message_is_released_and_marks_the_node_for_ever(bench):
+@pytest.mark.parametrize(
+    ("digest_lanes", "flag", "externals"),
+    [(1, 4, [sha256(b"\0data").digest()]), (0, 8, [])],
+    ids=["digest", "no_digest"],
+)
+def test_an_external_message_is_released_and_marks_the_node_for_ever(digest_lanes, flag, externals):
+    bench = GoldenBench(digest_lanes=digest_lanes)
+    bench.open()
     assert bench.node.log.own.flags == 1
     bench.push_host(external(b"data"))
     bench.run()
     assert bench.node.accelerator.received == [of("03 00 0000 000000000000000000000000") + b"data"]
-    assert bench.node.log.own.flags == 1 | 8
+    assert bench.node.log.own.flags == 1 | flag
+    assert bench.node.log.externals == externals
+
+
+def test_external_data_that_a_full_log_cannot_hold_is_dropped():
+    bench = GoldenBench(log_entries=2)
+    bench.open()
+    bench.push_host(external(b"one"), external(b"two"), external(b"one"))
+    bench.run()
+    assert [message[16:] for message in bench.node.accelerator.received] == [b"one", b"one"]
+    assert bench.node.log.size == 2
+    assert not bench.node.outstanding()
+
+
+def test_an_export_has_external_entries_behind_the_sessions():
+    bench = GoldenBench()
+    bench.open()
+    bench.push_host(external(b"data"))
+    bench.run()
+    bench.connect(0)
+    bench.push_link(0, bench.peers[0].message([peer_entry()], externals=[bytes([7] * 32)]))
+    bench.run()
+    bench.send(Message(Kind.EXPORT, 0, b""))
+    bench.run()
+    log, summary, _ = sent_bytes(bench.engine.pop_host())
+    assert log[16 + 32 : 16 + 64] == peer_entry().encode()
+    assert log[16 + 64 :] == sha256(b"\0data").digest() + bytes([7] * 32)
+    told = Summary.decode(summary[16:])
+    assert (told.n_sessions, told.n_externals, told.flags) == (2, 2, 1 | 4)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +222,8 @@ def test_a_message_waits_for_its_epoch_and_carries_the_log_of_when_it_leaves(ben
     bench.run()
     assert not sent_bytes(bench.engine.pop_link(0))
     bench.connect(0)
-    (data,) = sent_bytes(bench.engine.pop_link(0))
-    record = decode_record(data, seq=0)
+    _, data = sent_bytes(bench.engine.pop_link(0))
+    record = decode_record(data, seq=1)
     assert (record.type, record.som, record.eom) == (RecordType.PREFIX, True, True)
     own, other = decode_prefix(record.body)
     assert own == Entry(OWN_ID, 320, 1, 1, 1)

@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from interlock.model.log import Entry
 from interlock.model.records import (
+    Prefix,
     PrefixError,
     Record,
     RecordError,
     RecordType,
     check_record,
+    control_record,
+    cut_prefix,
     decode_prefix,
     decode_record,
+    encode_credit,
     encode_prefix,
     record_bytes,
 )
@@ -90,14 +94,23 @@ def test_a_payload_is_what_the_specification_says():
     assert decode_record(closed(PAYLOAD_HEADER, PAYLOAD_BODY), seq=4) == record
 
 
-records = st.builds(
+CREDIT_HEADER = of("01 04 80 00 0000 0008 0000000000000000")
+ABORT_HEADER = of("01 05 80 00 0000 0000 0000000000000009")
+
+numbers = st.integers(0, 2**64 - 1)
+parts = st.builds(
     Record,
-    st.sampled_from(RecordType),
+    st.sampled_from([RecordType.PREFIX, RecordType.PAYLOAD]),
     st.booleans(),
     st.booleans(),
-    st.integers(0, 2**64 - 1),
+    numbers,
     st.one_of(st.binary(min_size=1, max_size=70), st.binary(min_size=4080, max_size=4096)),
 )
+controls = st.one_of(
+    st.builds(control_record, st.just(RecordType.CREDIT), numbers, st.binary(min_size=8, max_size=8)),
+    st.builds(control_record, st.sampled_from([RecordType.ABORT, RecordType.FULL_REQUEST]), numbers),
+)
+records = st.one_of(parts, controls)
 
 
 @given(records)
@@ -154,6 +167,34 @@ def test_a_record_that_goes_on_is_refused(record, more):
         decode_record(record.encode() + more, seq=record.seq)
 
 
+def test_a_credit_is_what_the_specification_says():
+    record = control_record(RecordType.CREDIT, 0, encode_credit(0x4020))
+    assert record.encode() == closed(CREDIT_HEADER, of("0000000000004020"))
+
+
+def test_a_record_without_a_body_is_its_header_and_its_tag():
+    record = control_record(RecordType.ABORT, 9)
+    assert record.encode() == closed(ABORT_HEADER, b"")
+    assert len(record.encode()) == 32 == record_bytes(0)
+
+
+@pytest.mark.parametrize("flag", [1, 2], ids=["som", "eom"])
+@pytest.mark.parametrize("type", [4, 5, 6])
+def test_only_records_of_messages_have_ends(type, flag):
+    body = bytes(8) if type == 4 else b""
+    header = bytes([1, type, 0x80 | flag, 0, 0, 0, 0, len(body)]) + bytes(8)
+    with pytest.raises(RecordError) as error:
+        decode_record(closed(header, body), seq=0)
+    assert (error.value.reason, error.value.offset) == ("flags", 2)
+
+
+@pytest.mark.parametrize(("type", "length"), [(4, 0), (4, 7), (4, 9), (4, 16), (5, 1), (5, 8), (6, 1)])
+def test_other_records_have_one_length(type, length):
+    with pytest.raises(RecordError) as error:
+        decode_record(closed(bytes([1, type, 0x80, 0, 0, 0, 0, length]) + bytes(8), bytes(length)), seq=0)
+    assert (error.value.reason, error.value.offset) == ("length", 6)
+
+
 def with_header(**fields: int) -> bytes:
     """A payload record of 5 bytes whose CRC is right, and of whose header fields some are not."""
     values = {
@@ -175,7 +216,7 @@ def with_header(**fields: int) -> bytes:
     [
         ({"version": 0}, "version", 0),
         ({"version": 2}, "version", 0),
-        *(({"type": type}, "type", 1) for type in (0, 1, 4, 5, 6, 255)),
+        *(({"type": type}, "type", 1) for type in (0, 1, 7, 255)),
         *(({"flags": 0x82 | 1 << bit}, "flags", 2) for bit in range(2, 7)),
         ({"flags": 0x02}, "flags", 2),
         ({"reserved": 1}, "reserved", 3),
@@ -229,7 +270,17 @@ def test_the_tag_does_not_cover_padding():
 
 
 @pytest.mark.parametrize(
-    "body", [b"", PREFIX_BODY[:16], PREFIX_BODY[:32], PREFIX_BODY[:95], PREFIX_BODY + b"\0"], ids=len
+    "body",
+    [
+        b"",
+        PREFIX_BODY[:16],
+        PREFIX_BODY[:32],
+        PREFIX_BODY[:95],
+        PREFIX_BODY + b"\0",
+        PREFIX_BODY[:64],
+        PREFIX_BODY + bytes(32),
+    ],
+    ids=len,
 )
 def test_a_prefix_of_the_wrong_length_is_refused(body):
     with pytest.raises(PrefixError, match="length"):
@@ -239,11 +290,9 @@ def test_a_prefix_of_the_wrong_length_is_refused(body):
 @pytest.mark.parametrize(
     ("offset", "reason"),
     [
-        *((offset, "n_sessions") for offset in range(4)),
-        *((offset, "n_externals") for offset in range(4, 8)),
+        *((offset, "length") for offset in range(8)),  # its counts
         *((offset, "flags") for offset in range(8, 12)),
         *((offset, "reserved") for offset in range(12, 20)),
-        *((offset, "max_bound") for offset in range(20, 32)),
     ],
 )
 def test_one_flipped_bit_in_a_prefix_header_is_refused_by_name(offset, reason):
@@ -252,10 +301,38 @@ def test_one_flipped_bit_in_a_prefix_header_is_refused_by_name(offset, reason):
         body[offset] ^= 1 << bit
         with pytest.raises(PrefixError) as error:
             decode_prefix(bytes(body))
-        assert error.value.reason == reason
-        assert error.value.offset <= 16 + offset < error.value.offset + 12
+        assert error.value.reason == (reason if any(body[:4]) else "n_sessions")
 
 
 def test_a_prefix_that_claims_no_sessions_is_refused():
-    with pytest.raises(PrefixError):
-        decode_prefix(bytes(8) + of("00000001") + bytes(20))
+    body = of("00000000 00000002 00000001") + PREFIX_BODY[12:]
+    with pytest.raises(PrefixError, match="n_sessions"):
+        decode_prefix(body)
+
+
+def test_a_delta_of_a_stream_with_external_entries_is_what_the_specification_says():
+    body = (
+        of("00000001 00000002 00000002 0000000000000000 000000000000000000000102")
+        + PREFIX_BODY[32:64]
+        + bytes([7] * 32)
+        + bytes([8] * 32)
+    )
+    prefix = Prefix((ENTRIES[0],), (bytes([7] * 32), bytes([8] * 32)), is_delta=True, max_bound=258)
+    assert prefix.encode() == body
+    assert Prefix.decode(body) == prefix
+
+
+@pytest.mark.parametrize("flags", [0, 3, 4, 1 << 31])
+def test_a_prefix_is_either_full_or_a_delta(flags):
+    body = PREFIX_BODY[:8] + flags.to_bytes(4, "big") + PREFIX_BODY[12:]
+    with pytest.raises(PrefixError, match="flags"):
+        decode_prefix(body)
+
+
+@pytest.mark.parametrize(
+    ("n_entries", "lengths"),
+    [(1, [64]), (127, [4096]), (128, [4096, 32]), (255, [4096, 4096]), (300, [4096, 4096, 1440])],
+)
+def test_a_prefix_is_cut_into_records_of_4096_bytes(n_entries, lengths):
+    parts = cut_prefix(encode_prefix([ENTRIES[0]] * n_entries))
+    assert [len(part) for part in parts] == lengths

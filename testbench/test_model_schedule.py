@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from interlock.model.parameters import IssuePort, Mode
+from interlock.model.parameters import IssuePort, Mode, NodeParameters
 from interlock.model.records import RecordType
 from interlock.model.schedule import ARGUMENTS, IllegalChoice, Rule
 from interlock.model.session import Alarm
@@ -14,6 +14,7 @@ from lib.golden_bench import GoldenBench, play
 SEEDS = (1, 2, 3)
 OPAQUE = {"issue_ports": (IssuePort(peak=32), IssuePort(peak=4), IssuePort(mode=Mode.OPAQUE, peak=9))}
 HOST = 2  # the slot that stands for it
+STAGING = NodeParameters().staging_bytes
 PREFIX, PAYLOAD = RecordType.PREFIX, RecordType.PAYLOAD
 
 
@@ -36,9 +37,36 @@ def payload_before_the_last_read(f: Forgery) -> None:
 
 def releases_before_all_is_merged(f: Forgery) -> None:
     """The message before may be released here, but the one that consists of this prefix may not."""
-    prefix = f.find("take", 0, nth=3)
+    prefix = f.find("take", 0, nth=4)
     for _ in range(2):
         f.insert_after(prefix, "release", 0)
+
+
+def last_cut(f: Forgery) -> int:
+    """Of a stream that has sent a part of its payload before."""
+    return f.find("cut", last=True)
+
+
+def aborts_before_the_prefix(f: Forgery) -> None:
+    abort = f.find("abort", 0)
+    scans = [index for index in range(abort) if getattr(f.steps[index], "name", "") == "scan"]
+    f.move(abort, scans[-1] + 1)
+
+
+def record_before_the_sample(f: Forgery) -> None:
+    length, _ = f.event(last_cut(f)).arguments
+    f.insert_after(last_cut(f), "record", 0, PAYLOAD, length)
+
+
+def grant_inside_a_record(f: Forgery) -> None:
+    """The header of a PREFIX has left, and an entry is read after it."""
+    nth = 0
+    while True:
+        prefix = f.find("record", None, PREFIX, nth=nth)
+        if f.find("read", after=prefix) < f.find("scan", after=prefix):
+            break
+        nth += 1
+    f.insert_after(prefix, "grant", f.event(prefix).arguments[0], STAGING)
 
 
 def end_of_the_old_session(f: Forgery) -> int:
@@ -105,6 +133,21 @@ FORGERIES: dict[str, tuple[Rule, Forge]] = {
         Rule.HOST_JUDGED,
         lambda f: f.change(f.find("host_accept"), name="host_refuse"),
     ),
+    "drops_another_slots_message": (Rule.DROP_MESSAGE, lambda f: f.change(f.find("drop"), arguments=(0,))),
+    "drops_nothing": (Rule.DROP_MESSAGE, lambda f: f.insert_after(f.find("opened"), "drop", 0)),
+    "drops_what_waits_for_its_epoch": (
+        Rule.DROP_OPEN,
+        lambda f: f.insert(f.find("open", 1, nth=1), "drop", 1),
+    ),
+    "drops_before_the_first_grant": (
+        Rule.DROP_NEVER,
+        lambda f: f.insert_after(f.find("open", 1, nth=1), "drop", 1),
+    ),
+    "drops_what_could_leave": (Rule.DROP_NEVER, lambda f: f.insert(f.find("scan", 0), "drop", 0)),
+    "drops_what_waits_for_credit": (
+        Rule.DROP_NEVER,
+        lambda f: f.insert(f.find("take", 1, last=True), "drop", 1),
+    ),
     "sample_for_nothing": (Rule.SAMPLE_MESSAGE, lambda f: f.insert_after(f.find("opened"), "sample", 0, 0)),
     "sample_misses_the_last_event": (
         Rule.SAMPLE_COVERS,
@@ -125,15 +168,34 @@ FORGERIES: dict[str, tuple[Rule, Forge]] = {
         lambda f: f.change(f.find("scan", 0), arguments=(HOST,)),
     ),
     "scan_for_a_slot_that_is_down": (Rule.SCAN_OPEN, lambda f: f.insert(f.find("open", 1, nth=1), "scan", 1)),
+    "scan_for_what_must_be_dropped": (Rule.SCAN_NEVER, lambda f: f.change(f.find("drop"), name="scan")),
+    "scan_without_credit": (
+        Rule.SCAN_CREDIT,
+        lambda f: f.insert(f.find("take", 1, last=True), "scan", 1),
+    ),
+    "scan_before_the_first_grant": (
+        Rule.SCAN_CREDIT,
+        lambda f: f.insert_after(f.find("open", 1, nth=1), "scan", 1),
+    ),
+    "cuts_nothing": (Rule.CUT_STREAM, lambda f: f.insert_after(f.find("opened"), "cut", 16, 0)),
+    "cuts_a_buffered_message": (Rule.CUT_STREAM, lambda f: f.insert_after(f.find("scan", 0), "cut", 16, 0)),
+    "cuts_before_the_last_cut_left": (Rule.CUT_ALONE, lambda f: f.repeat(last_cut(f))),
+    "cuts_half_a_word": (Rule.CUT_LENGTH, lambda f: f.change(f.find("cut"), arguments=(24, 0))),
+    "cuts_nothing_off": (Rule.CUT_LENGTH, lambda f: f.change(f.find("cut"), arguments=(0, 0))),
+    "cuts_too_much_for_a_record": (Rule.CUT_LENGTH, lambda f: f.change(f.find("cut"), arguments=(4112, 0))),
+    "cuts_more_than_there_is": (Rule.CUT_LENGTH, lambda f: f.add(last_cut(f), 16, 0)),
+    "last_cut_too_early": (Rule.CUT_LENGTH, lambda f: f.change(f.find("cut"), arguments=(16, 1))),
+    "last_cut_not_marked": (Rule.CUT_LENGTH, lambda f: f.add(last_cut(f), 0, -1)),
     "export_without_ticks": (Rule.TICKS_EXPORT, lambda f: f.drop(f.find("ticks"))),
     "ticks_twice": (Rule.TICKS_EXPORT, lambda f: f.repeat(f.find("ticks"))),
     "ticks_for_a_peer": (Rule.TICKS_EXPORT, lambda f: f.insert_after(f.find("scan", 0), "ticks", 1)),
     "a_tick_too_many": (Rule.TICKS_VALUE, lambda f: f.add(f.find("ticks"), 1)),
     "a_tick_too_few": (Rule.TICKS_VALUE, lambda f: f.add(f.find("ticks"), -1)),
-    "read_without_a_scan": (Rule.READ_SCAN, lambda f: f.insert_after(f.find("opened"), "read", 0)),
-    "read_too_many": (Rule.READ_SCAN, lambda f: f.insert(f.find("scan", nth=1), "read", 1)),
-    "read_again": (Rule.READ_ORDER, lambda f: f.change(f.find("read", 1), arguments=(0,))),
-    "read_another": (Rule.READ_ORDER, lambda f: f.change(f.find("read", 0), arguments=(1,))),
+    "read_without_a_scan": (Rule.READ_SCAN, lambda f: f.insert_after(f.find("opened"), "read", 0, 0)),
+    "read_too_many": (Rule.READ_SCAN, lambda f: f.insert(f.find("scan", nth=1), "read", 0, 1)),
+    "read_again": (Rule.READ_ORDER, lambda f: f.change(f.find("read", 0, 1), arguments=(0, 0))),
+    "read_another": (Rule.READ_ORDER, lambda f: f.change(f.find("read", 0, 0), arguments=(0, 1))),
+    "read_externals_first": (Rule.READ_ORDER, lambda f: f.insert(f.find("read", 1), "read", 1, 1)),
     "record_of_nothing": (
         Rule.RECORD_MESSAGE,
         lambda f: f.insert_after(f.find("opened"), "record", 0, PREFIX, 64),
@@ -150,6 +212,33 @@ FORGERIES: dict[str, tuple[Rule, Forge]] = {
         Rule.RECORD_CUT,
         lambda f: f.change(f.find("record", 0, PAYLOAD), arguments=(0, PREFIX, 96)),
     ),
+    "cut_leaves_without_a_sample": (Rule.RECORD_SAMPLED, record_before_the_sample),
+    "another_length_than_was_cut": (
+        Rule.RECORD_CUT,
+        lambda f: f.add(f.find("record", 0, last=True), 0, 0, 16),
+    ),
+    "aborts_nothing": (Rule.ABORT_STREAM, lambda f: f.insert_after(f.find("opened"), "abort", 0)),
+    "aborts_a_buffered_message": (Rule.ABORT_STREAM, lambda f: f.insert_after(f.find("scan", 0), "abort", 0)),
+    "aborts_a_good_stream": (Rule.ABORT_STREAM, lambda f: f.insert_after(last_cut(f), "abort", 0)),
+    "aborts_on_another_slot": (Rule.ABORT_STREAM, lambda f: f.add(f.find("abort"), 1)),
+    "aborts_before_the_prefix": (Rule.ABORT_PREFIX, aborts_before_the_prefix),
+    "grants_before_the_epoch": (Rule.GRANT_OPEN, lambda f: f.insert(f.find("open", 0), "grant", 0, STAGING)),
+    "first_grant_is_not_all": (Rule.GRANT_FIRST, lambda f: f.add(f.find("grant", 0), 0, -16)),
+    "first_grant_is_too_much": (Rule.GRANT_FIRST, lambda f: f.add(f.find("grant", 0), 0, 16)),
+    "grant_falls": (
+        Rule.GRANT_FALLS,
+        lambda f: f.insert_after(f.find("grant", 0), "grant", 0, STAGING - 1),
+    ),
+    "grants_what_was_not_released": (
+        Rule.GRANT_STAGING,
+        lambda f: f.insert_after(f.find("grant", 0), "grant", 0, STAGING + 1),
+    ),
+    "grants_inside_a_record": (Rule.RECORD_READS, grant_inside_a_record),
+    "asks_for_a_full_prefix_unasked": (
+        Rule.FULL_REQUEST_ASKED,
+        lambda f: f.insert_after(f.find("open", 0), "full_request", 0),
+    ),
+    "asks_for_a_full_prefix_twice": (Rule.FULL_REQUEST_ASKED, lambda f: f.repeat(f.find("full_request"))),
     "takes_before_the_epoch": (Rule.TAKE_OPEN, lambda f: f.insert(f.find("open", 0), "take", 0)),
     "takes_of_a_closed_channel": (Rule.TAKE_OPEN, lambda f: f.insert_after(f.find("close", 0), "take", 0)),
     "takes_what_has_not_arrived": (Rule.TAKE_WHOLE, lambda f: f.insert_after(f.find("open", 0), "take", 0)),
@@ -160,19 +249,23 @@ FORGERIES: dict[str, tuple[Rule, Forge]] = {
     ),
     "takes_on_before_it_has_merged": (
         Rule.TAKE_MERGES,
-        lambda f: f.insert_after(f.find("take", 0), "take", 0),
+        lambda f: f.insert_after(f.find("take", 0, nth=1), "take", 0),
     ),
     "merges_nothing": (Rule.MERGE_ENTRY, lambda f: f.insert_after(f.find("open", 0), "merge", 0)),
-    "merges_twice": (Rule.MERGE_ENTRY, lambda f: f.insert(f.find("take", 0, nth=1), "merge", 0)),
+    "merges_twice": (Rule.MERGE_ENTRY, lambda f: f.insert(f.find("take", 0, nth=2), "merge", 0)),
     "marks_for_nothing": (Rule.MERGE_ENTRY, lambda f: f.insert_after(f.find("opened"), "merge", HOST)),
     "releases_nothing": (Rule.RELEASE_COMPLETE, lambda f: f.insert_after(f.find("open", 0), "release", 0)),
     "releases_before_the_end_of_the_message": (
         Rule.RELEASE_COMPLETE,
-        lambda f: f.insert(f.find("take", 0, nth=2), "release", 0),
+        lambda f: f.insert(f.find("take", 0, nth=3), "release", 0),
     ),
     "releases_before_all_is_merged": (Rule.RELEASE_COMPLETE, releases_before_all_is_merged),
     "releases_twice": (Rule.RELEASE_COMPLETE, lambda f: f.repeat(f.find("release", HOST, nth=1))),
     "releases_without_a_mark": (Rule.RELEASE_MARKED, lambda f: f.drop(f.find("merge", HOST))),
+    "releases_in_a_window": (
+        Rule.RELEASE_WINDOW,
+        lambda f: f.insert_after(f.find("merge", HOST, last=True), "release", HOST),
+    ),
 }
 
 
@@ -223,7 +316,7 @@ LOST = {
     "alarm": "the alarm",
     "end": "the end of the epoch",
     "close": "closing",
-    "tx_accept": "taking a message of the accelerator",
+    "tx_accept": "a message",
     "tx_refuse": "a message",
     "host_accept": "taking a message of the host",
     "host_refuse": "taking a message of the host",
@@ -233,6 +326,11 @@ LOST = {
     "take": "reading a record",
     "merge": "merging a prefix",
     "release": "releasing a message",
+    "drop": "sending a message",
+    "cut": "sending the rest",
+    "abort": "sending the rest",
+    "grant": "granting credit",
+    "full_request": "asking for a FULL prefix",
 }
 
 
@@ -253,21 +351,27 @@ def test_what_happens_inside_a_closed_node_means_nothing():
     bench = recording(1)
     forged = Forgery(bench.steps)
     alarm = forged.find("alarm")
-    for name, arguments in {
+    inner = {
+        "drop": (0,),
         "sample": (0, 0),
         "scan": (0,),
         "ticks": (1,),
-        "read": (0,),
+        "cut": (16, 0),
+        "read": (0, 0),
         "record": (0, PREFIX, 64),
+        "abort": (0,),
+        "grant": (0, STAGING),
+        "full_request": (0,),
         "merge": (0,),
         "release": (HOST,),
-    }.items():
+    }
+    for name, arguments in inner.items():
         forged.insert_after(alarm, name, *arguments)
     node = bench.fresh()
     play(forged.steps[: alarm + 1], node)
     for outbox in (node.host, node.rx, node.links[0].sent, node.links[1].sent):
         outbox.take()
-    play(forged.steps[alarm + 1 : alarm + 8], node)
+    play(forged.steps[alarm + 1 : alarm + 1 + len(inner)], node)
     for outbox in (node.host, node.rx, node.links[0].sent, node.links[1].sent):
         assert not outbox.take()
 

@@ -120,7 +120,7 @@ def test_a_peer_that_knows_more_of_this_session_than_it_announced_is_an_alarm(be
 
 @pytest.mark.parametrize(
     ("claimed", "delay", "may_alarm"),
-    [(32, 2, True), (32, 3, False), (20, 1, True), (19, 1, False)],
+    [(32, 16, True), (32, 17, False), (20, 1, True), (19, 1, False)],
     ids=["in_time", "too_late", "more_than_before", "no_more_than_before"],
 )
 def test_a_claim_that_meets_the_scan_which_announces_it_may_be_an_alarm(bench, claimed, delay, may_alarm):
@@ -179,11 +179,13 @@ def test_what_leaves_of_a_message_whose_epoch_ends_is_its_beginning(bench):
     bench.run()
     first, *levels = bench.engine.pop_link(0)
     assert (len(first.data), first.first, first.last) == (48, True, False)
+    assert first.data[15] == 1
     assert levels == [Level(True, False), Level(False, False), Level(True, False)]
 
     bench.connect(0)
-    second = sent_bytes(bench.engine.pop_link(0))
-    assert [int.from_bytes(record[8:16], "big") for record in second] == [0, 1]
+    credit, *second = sent_bytes(bench.engine.pop_link(0))
+    assert credit[1] == RecordType.CREDIT
+    assert [int.from_bytes(record[8:16], "big") for record in second] == [1, 2]
     assert second[1][16:22] == b"second"
 
 
@@ -194,3 +196,53 @@ def test_alarms_have_the_bits_that_the_specification_gives_them():
     assert text
     bits = {name: 1 << int(bit) for bit, name in re.findall(r"(\d+) ([A-Z_]+)", text[1])}
     assert bits == {alarm.name: alarm.value for alarm in Alarm}
+
+
+def test_a_hashed_log_draws_a_key_after_the_session_id():
+    bench = GoldenBench(key_words=4)
+    bench.open(1, 2, 3, 4, 5)
+    assert bench.node.session.state is State.DRAW
+    bench.open(6)
+    assert bench.node.session.state is State.OPEN
+    assert bench.node.session.session_id == OWN_ID[:8] + of("00000001 00000002")
+
+
+def export(bench, flops):
+    """A scan that announces so many FLOPs, and what goes with it: 6 cycles."""
+    bench.compute(1, count=1, op_class=0x12, repeat=10)
+    bench.send(Message(Kind.EXPORT, 0, b""))
+    bench.choose("tx_accept")
+    bench.choose("sample", 0, flops)
+    bench.choose("scan", 2)
+    bench.choose("ticks", bench.engine.cycle - bench.node.session.opened_at)
+    bench.choose("read", 0, 0)
+    bench.choose("read", 0, 1)
+
+
+@pytest.mark.parametrize(("wait", "may_alarm"), [(3, True), (7, False)], ids=["just_now", "long_ago"])
+def test_a_claim_may_miss_every_scan_of_the_last_16_cycles(bench, wait, may_alarm):
+    """10, 20 and 30 FLOPs are announced, and 11 are claimed: more than 10, not more than 20."""
+    bench.connect(0)
+    bench.push_link(0, bench.peers[0].message([peer_entry(), Entry(OWN_ID, 11, 1, 1, 1)]))
+    bench.choose("take", 0)
+    bench.choose("merge", 0)
+    export(bench, 10)
+    bench.engine.cycle += 20
+    export(bench, 20)
+    export(bench, 30)
+    bench.engine.cycle += wait
+    bench.choose("merge", 0)
+    assert not bench.node.alarms
+    assert bench.node.possible_alarms == (Alarm.OWN_AHEAD if may_alarm else 0)
+
+
+def test_a_request_for_a_full_prefix_is_forgotten_with_its_epoch(bench):
+    bench.connect(0)
+    bench.request_full(0)
+    bench.push_link(0, bench.peers[0].fall())
+    bench.choose("level", 0)
+    bench.choose("end", 0)
+    bench.run()
+    bench.connect(0)
+    assert not bench.node.outstanding()
+    assert "full_request" not in [event.name for event in bench.events]

@@ -160,7 +160,12 @@ class Egress(wiring.Component):
         wiring.connect(m, mux.o, wiring.flipped(self.records))
         wiring.connect(m, exporter.host, wiring.flipped(self.host))
         wiring.connect(m, cutter.cuts, sender.cuts)
-        m.d.comb += [mux.ended.eq(self.ended), credits.ended.eq(self.ended), sender.ended.eq(self.ended)]
+        m.d.comb += [
+            mux.ended.eq(self.ended),
+            sender.leaves.eq(mux.message_leaves),
+            notices.leaves.eq(mux.notice_leaves),
+        ]
+        m.d.comb += [credits.ended.eq(self.ended), sender.ended.eq(self.ended)]
 
         # The oldest message: what it costs, and whether it may be sent now, or never.
         head = sampler.head

@@ -84,9 +84,7 @@ class Exporter(wiring.Component):
             summary.n_sessions.eq(self.n_sessions),
             summary.n_externals.eq(self.n_externals),
             *(to.eq(bin) for to, bin in zip(summary.bins, self.bins, strict=True)),
-            summary.add.eq(
-                self.entries.valid & self.entries.ready & ~self.entries.payload.external
-            ),
+            summary.add.eq(self.entries.valid & self.entries.ready & ~self.entries.payload.external),
             summary.entry.eq(self.entries.payload.entry),
             summary.index.eq(writer.index),
         ]

@@ -276,9 +276,7 @@ class Ingress(wiring.Component):
         with m.Elif(is_payload):
             fits = eom | ~header.length[: exact_log2(BLOCK_BYTES)].any()
             m.d.comb += [
-                malformed.eq(
-                    ~channel.message_open | middle | som | ~fits | (channel.room < whole_blocks)
-                ),
+                malformed.eq(~channel.message_open | middle | som | ~fits | (channel.room < whole_blocks)),
                 uses.eq(1),
                 amount.eq(whole_blocks),
             ]

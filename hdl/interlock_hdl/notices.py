@@ -42,11 +42,12 @@ class Notices(wiring.Component):
         Strobe: so much of a slot's staging is free again.
     request_full : In(links)
         Strobes of the host: a FULL_REQUEST is wanted.
-    records : Out(stream of RecordBeat)
+    records, leaves : Out(stream of RecordBeat), In(1)
+        ``leaves`` in the cycle in which the first beat of one is on its way for good.
     granted, slot, granted_bytes, granted_total : Out(1), Out(8), Out, Out(64)
-        Strobe: the header of a CREDIT leaves; what it grants more than the one before, and in all.
+        Strobe: a CREDIT leaves; what it grants more than the one before, and in all.
     full_requested : Out(1)
-        Strobe: the header of a FULL_REQUEST leaves for ``slot``.
+        Strobe: a FULL_REQUEST leaves for ``slot``.
     """
 
     def __init__(self, *, config: InterlockConfig) -> None:
@@ -63,6 +64,7 @@ class Notices(wiring.Component):
                 "freed_bytes": In(staging),
                 "request_full": In(links),
                 "records": Out(stream.Signature(RecordBeat(config.beat_bytes, links))),
+                "leaves": In(1),
                 "granted": Out(1),
                 "slot": Out(8),
                 "granted_bytes": Out(staging),
@@ -95,10 +97,9 @@ class Notices(wiring.Component):
             header.length.eq(Mux(is_credit, CREDIT_BYTES, 0)),
             writer.beat.slot.eq(slot),
         ]
-        leaves = Signal()
         m.d.comb += [
-            self.granted.eq(leaves & is_credit),
-            self.full_requested.eq(leaves & ~is_credit),
+            self.granted.eq(self.leaves & is_credit),
+            self.full_requested.eq(self.leaves & ~is_credit),
         ]
 
         state = Signal(State)
@@ -118,7 +119,6 @@ class Notices(wiring.Component):
                 m.d.comb += [
                     writer.beat.first.eq(writer.begins),
                     writer.beat.last.eq(~is_credit & writer.ends),
-                    leaves.eq(writer.emit & writer.begins & ~cut),
                 ]
                 with m.If(writer.word_ends):
                     m.d.sync += state.eq(Mux(is_credit, State.CREDIT, State.IDLE))
@@ -138,7 +138,9 @@ class Notices(wiring.Component):
                 free[i] + Mux(is_freed, self.freed_bytes, 0) - Mux(is_granted, self.granted_bytes, 0)
             )
             with m.If(is_granted):
-                m.d.sync += [totals[i].eq(self.granted_total), owed[i].eq(0)]
+                m.d.sync += totals[i].eq(self.granted_total)
+            with m.If((state == State.ADD) & (slot == i)):
+                m.d.sync += owed[i].eq(0)  # what is freed from now on is for the next one
             with m.If(is_freed):
                 m.d.sync += owed[i].eq(1)
             with m.If(self.full_requested & (slot == i)):

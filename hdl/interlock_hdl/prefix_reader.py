@@ -92,9 +92,7 @@ class PrefixReader(wiring.Component):
         m = Module()  # what is known of the record at hand
         top.submodules.record = ResetInserter(~self.enable)(m)
         beats = ENTRY_BYTES // self.beat_bytes
-        channels = Array(
-            Signal(Progress, name=f"progress_{i}", init={"due": 1}) for i in range(self.links)
-        )
+        channels = Array(Signal(Progress, name=f"progress_{i}", init={"due": 1}) for i in range(self.links))
         channel = channels[self.slot]
 
         # Descriptor and entries are words of 32 bytes.
@@ -118,7 +116,9 @@ class PrefixReader(wiring.Component):
         descriptor_right = Signal(init=1)
         right = Signal()
         short = left <= RECORD_ENTRIES - self.som  # no further record
-        fits = Mux(short, self.length == (left[:8] + self.som) * ENTRY_BYTES, self.length == RECORD_MAX_LENGTH)
+        fits = Mux(
+            short, self.length == (left[:8] + self.som) * ENTRY_BYTES, self.length == RECORD_MAX_LENGTH
+        )
         is_full = descriptor.flags == PrefixFlag.FULL
         is_delta = descriptor.flags == PrefixFlag.DELTA
         m.d.sync += [begun.eq(1), judging.eq(adding), judged.eq(judged | judging)]

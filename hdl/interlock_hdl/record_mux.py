@@ -24,12 +24,21 @@ class RecordMux(wiring.Component):
     ended : In(links)
         Strobes: the epoch ended.
     o : Out(stream of RecordBeat)
+    message_leaves, notice_leaves : Out(1)
+        Strobe: the first beat of a record passes.
     """
 
     def __init__(self, *, beat_bytes: int, links: int) -> None:
         records = stream.Signature(RecordBeat(beat_bytes, links))
         super().__init__(
-            {"messages": In(records), "notices": In(records), "ended": In(links), "o": Out(records)}
+            {
+                "messages": In(records),
+                "notices": In(records),
+                "ended": In(links),
+                "o": Out(records),
+                "message_leaves": Out(1),
+                "notice_leaves": Out(1),
+            }
         )
 
     def elaborate(self, platform):
@@ -50,14 +59,19 @@ class RecordMux(wiring.Component):
                     source.ready.eq(self.o.ready),
                 ]
 
-        with m.If(self.o.valid & self.o.ready):
+        passes = self.o.valid & self.o.ready
+        cut = self.ended.bit_select(self.o.payload.slot, 1)
+        leaves = passes & self.o.payload.first & ~cut
+        m.d.comb += [
+            self.message_leaves.eq(leaves & ~chooses_notice),
+            self.notice_leaves.eq(leaves & chooses_notice),
+        ]
+        with m.If(passes):
             m.d.sync += [
-                under_way.eq(~self.o.payload.last),
+                under_way.eq(~self.o.payload.last & ~cut),
                 is_notice.eq(chooses_notice),
                 slot.eq(self.o.payload.slot),
             ]
-            with m.If(self.ended.bit_select(self.o.payload.slot, 1)):
-                m.d.sync += under_way.eq(0)
         with m.Elif(self.ended.bit_select(slot, 1)):
             m.d.sync += under_way.eq(0)
         return m

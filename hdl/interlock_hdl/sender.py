@@ -37,7 +37,8 @@ class State(enum.Enum):
     DESCRIPTOR = 3
     ENTRIES = 4
     PAYLOAD = 5
-    ABANDON = 6
+    ABORTED = 6
+    ABANDON = 7
 
 
 class Outgoing(data.StructLayout):
@@ -82,8 +83,9 @@ class Sender(wiring.Component):
         See :class:`StreamCutter`.
     ended : In(links)
         Strobes: the epoch ended.
-    records : Out(stream of RecordBeat)
-        Records without seq and tag.
+    records, leaves : Out(stream of RecordBeat), In(1)
+        Records without seq and tag; ``leaves`` in the cycle in which the first beat of one is on its way for
+        good.
     busy, streaming : Out(1)
         From the cycle after ``begin`` until the message is over; it is a stream, and may still send payload.
     finish : Out(1)
@@ -91,9 +93,9 @@ class Sender(wiring.Component):
     refund : Out(49)
         With ``finish``: what it cost less than its maximum.
     record, slot, type, length : Out(1), Out(8), Out(8), Out(16)
-        Strobe: the header of a record leaves, to this slot, of this type and length.
+        Strobe: a record leaves, to this slot, of this type and length.
     aborted : Out(1)
-        Strobe: that of an ABORT.
+        Strobe: an ABORT leaves.
     """
 
     def __init__(self, *, config: InterlockConfig) -> None:
@@ -114,6 +116,7 @@ class Sender(wiring.Component):
                 "failed": In(1),
                 "ended": In(links),
                 "records": Out(stream.Signature(RecordBeat(beat_bytes, links))),
+                "leaves": In(1),
                 "busy": Out(1),
                 "streaming": Out(1),
                 "finish": Out(1),
@@ -143,7 +146,11 @@ class Sender(wiring.Component):
         record_words = Signal(range(RECORD_WORDS + 1))  # of this record, still to put
         record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
         is_first = Signal()  # of the message's records
-        is_final, final = Signal(), Signal()  # the record that begins, and that which is being sent, is the last
+        begun = Signal()  # the payload of this record
+        is_final, final = (
+            Signal(),
+            Signal(),
+        )  # the record that begins, and that which is being sent, is the last
         cost_left = Signal(COST_BITS)  # of a stream's maximum
 
         m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]
@@ -170,9 +177,7 @@ class Sender(wiring.Component):
                 is_final.eq(message.empty & (words_left <= RECORD_WORDS)),
                 header.type.eq(RecordType.PREFIX),
                 header.length.eq(prefix_words * ENTRY_BYTES),
-                header.flags.eq(
-                    Mux(is_first, RecordFlag.SOM, 0) | Mux(is_final, RecordFlag.EOM, 0)
-                ),
+                header.flags.eq(Mux(is_first, RecordFlag.SOM, 0) | Mux(is_final, RecordFlag.EOM, 0)),
             ]
         with m.Elif(~message.is_stream):
             m.d.comb += [
@@ -202,8 +207,7 @@ class Sender(wiring.Component):
         ]
 
         state = Signal(State)
-        leaves = Signal()  # the header of a record
-        is_abort = (state == State.HEADER) & (header.type == RecordType.ABORT)
+        is_abort = header.type == RecordType.ABORT
         record_ends = Signal()  # with its last beat
         over = Signal()  # and nothing comes behind it
         m.d.comb += record_ends.eq(writer.emit & beat.last)
@@ -231,11 +235,13 @@ class Sender(wiring.Component):
                     writer.put.eq(may_begin),
                     beat.first.eq(writer.begins),
                     beat.last.eq(writer.ends & is_abort),
-                    leaves.eq(writer.emit & writer.begins & ~cut),
-                    self.cuts.ready.eq(writer.word_ends & ~in_prefix & message.is_stream & ~is_abort),
                 ]
                 with m.If(writer.emit):
-                    m.d.sync += aborting.eq(aborts)
+                    m.d.sync += [
+                        aborting.eq(aborts),
+                        self.type.eq(header.type),
+                        self.length.eq(header.length),
+                    ]
                 with m.If(writer.word_ends):
                     m.d.sync += [is_first.eq(0), final.eq(is_final)]
                     with m.If(in_prefix):
@@ -245,9 +251,10 @@ class Sender(wiring.Component):
                             state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES)),
                         ]
                     with m.Elif(is_abort):
-                        m.d.sync += state.eq(State.IDLE)
+                        m.d.sync += state.eq(State.ABORTED)
                     with m.Else():
                         m.d.sync += [
+                            begun.eq(0),
                             unannounced.eq(unannounced - header.length),
                             cost_left.eq(cost_left - (cost_of(header.length) - MESSAGE_HEADER_BYTES)),
                             record_beats.eq((header.length + beat_bytes - 1) // beat_bytes),
@@ -276,9 +283,16 @@ class Sender(wiring.Component):
                     writer.copy(self.payload, "data", "keep")
                 m.d.comb += beat.last.eq(record_beats == 1)
                 with m.If(writer.emit):
-                    m.d.sync += record_beats.eq(record_beats - 1)
+                    # The header has left: the next cut may be made.
+                    m.d.comb += self.cuts.ready.eq(message.is_stream & ~begun)
+                    m.d.sync += [begun.eq(1), record_beats.eq(record_beats - 1)]
                 with m.If(record_ends):
                     m.d.sync += state.eq(Mux(final, State.IDLE, State.HEADER))
+
+            with m.Case(State.ABORTED):
+                m.d.comb += over.eq(~writer.valid)
+                with m.If(over):
+                    m.d.sync += state.eq(State.IDLE)
 
             with m.Case(State.ABANDON):
                 m.d.comb += [self.entries.ready.eq(1), over.eq(~message_left & ~scan_left)]
@@ -288,18 +302,16 @@ class Sender(wiring.Component):
                     m.d.sync += state.eq(State.IDLE)
 
         sends = (state != State.IDLE) & (state != State.ABANDON)
-        with m.If(sends & record_ends & (is_abort | final)):
+        with m.If(record_ends & final & ((state == State.ENTRIES) | (state == State.PAYLOAD))):
             m.d.comb += over.eq(1)
         m.d.comb += [
             self.busy.eq((state != State.IDLE) | message_left),
             self.streaming.eq(sends & message.is_stream),
             self.finish.eq(over & message.is_stream),
-            self.refund.eq(Mux(is_abort, message.cost, cost_left)),
-            self.record.eq(leaves & ~is_abort),
+            self.refund.eq(Mux(state == State.ABORTED, message.cost, cost_left)),
+            self.record.eq(self.leaves & (self.type != RecordType.ABORT)),
             self.slot.eq(message.slot),
-            self.aborted.eq(leaves & is_abort),
-            self.type.eq(header.type),
-            self.length.eq(header.length),
+            self.aborted.eq(self.leaves & (self.type == RecordType.ABORT)),
         ]
         with m.If(state == State.ABANDON):
             m.d.comb += self.refund.eq(0)  # its epoch's balance is gone, and there may be another one

@@ -50,7 +50,11 @@ class Writer:
             output.valid.eq(self.valid),
         ]
         with m.If(self.emit):
-            m.d.sync += [out.eq(self.beat), self.valid.eq(1), self.index.eq(Mux(self.ends, 0, self.index + 1))]
+            m.d.sync += [
+                out.eq(self.beat),
+                self.valid.eq(1),
+                self.index.eq(Mux(self.ends, 0, self.index + 1)),
+            ]
         with m.Elif(output.ready):
             m.d.sync += self.valid.eq(0)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from interlock.model.accelerator import EventRun
 from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
 from interlock.model.scheduler import SeededScheduler
@@ -55,15 +56,33 @@ def record(seed: int, **parameters: object) -> GoldenBench:
     bench.run()
     bench.connect(0)
 
-    # The peer of channel 1 goes down, while a message waits for it, and comes back.
+    # The peer of channel 1 goes down, while messages wait for it, and comes back with little room: for the
+    # first one never, for the second one at once, and for the third one later.
     down, out = bench.peers[1].fall()
     bench.push_link(1, [down])
     bench.run()
-    bench.send(Message(Kind.PEER, 1, b"waits"))
+    bench.send(Message(Kind.PEER, 1, bytes(49)), Message(Kind.PEER, 1, b""), Message(Kind.PEER, 1, bytes(48)))
     bench.run()
     bench.push_link(1, [out])
     bench.run()
-    bench.connect(1)
+    bench.connect(1, credit=64)
+    bench.run()
+    bench.push_link(1, [bench.peers[1].credit(200)])
+    bench.request_full(1)
+    bench.run()
+
+    # Two streams, the first of which is longer than it may be; the host sends something in the window of the
+    # second one.
+    part = bytes(5000)
+    bench.stream(0, part, EventRun(0, 0x21, 16, 5), part, bound=1000, maximum=6000)
+    bench.stream(0, part, EventRun(0, 0x21, 16, 5), part, bound=100_000)
+    while not bench.node.egress.is_window_open or bench.node.egress.stream.message.is_broken:
+        bench.run(1)
+    bench.push_host(external(b"three"))
+    bench.choose("host_accept")
+    bench.choose("merge", 2)
+    bench.choose("merge", 2)
+    bench.run(1000)
 
     # A new session, from the middle of a host's message; and in it an alarm.
     bench.push_host(Segment(external(bytes(32)).data[:32], True, False))

@@ -9,10 +9,13 @@ from interlock.model.parameters import Mode
 from interlock.model.records import (
     HEADER,
     MAX_LENGTH,
+    Descriptor,
+    Prefix,
     Record,
     RecordType,
-    decode_prefix,
+    cut_prefix,
     decode_record,
+    encode_credit,
     encode_prefix,
     encode_tail,
 )
@@ -45,6 +48,10 @@ def with_seq(record: bytes, seq: int) -> bytes:
     return with_field(record, "seq", seq)
 
 
+PLENTY = 1 << 40
+"""More credit than any test needs."""
+
+
 class Peer:
     """Keeps every rule of *Epochs of a CLEAR link* for its end, and says what a test wants it to say.
 
@@ -56,6 +63,8 @@ class Peer:
     session_id : int
         Who it is.
     beat_bytes : int
+    credit : int, optional
+        What it grants at the start of each epoch, if anything.
 
     Attributes
     ----------
@@ -69,8 +78,17 @@ class Peer:
         What the node has sent in this epoch, whole records.
     """
 
-    def __init__(self, node: Node, slot: int, *, session_id: int, beat_bytes: int = 16) -> None:
+    def __init__(
+        self,
+        node: Node,
+        slot: int,
+        *,
+        session_id: int,
+        beat_bytes: int = 16,
+        credit: int | None = PLENTY,
+    ) -> None:
         self.beat_bytes = beat_bytes
+        self.credit = credit
         self._node = node
         self._slot = slot
         self.session_id = session_id
@@ -111,6 +129,8 @@ class Peer:
         self.show(Level(up=up, heard=seen.up))
         if self.is_open and not was_open:
             self._begin()
+            if self.credit is not None:
+                self.send([self.grant(self.credit)])
 
     def show(self, level: Level) -> None:
         """Changes its levels, whether it may or not."""
@@ -126,10 +146,15 @@ class Peer:
         """Its own entry."""
         return entry(self.session_id, flops, **fields)
 
-    def message(self, payload: bytes, *entries: Entry) -> list[bytes]:
+    def message(
+        self, payload: bytes, *entries: Entry, externals: Sequence[bytes] = (), is_delta: bool = False
+    ) -> list[bytes]:
         """The records of a message; without ``entries`` its own one, of 0 FLOPs."""
+        prefix = Prefix(entries or (self.entry(),), tuple(externals), is_delta)
+        *parts, last = cut_prefix(prefix.encode())
         return [
-            self.prefix(*(entries or (self.entry(),)), eom=not payload),
+            *(self.record(RecordType.PREFIX, part, som=not number) for number, part in enumerate(parts)),
+            self.record(RecordType.PREFIX, last, som=not parts, eom=not payload),
             *(
                 self.record(
                     RecordType.PAYLOAD, payload[at : at + MAX_LENGTH], eom=at + MAX_LENGTH >= len(payload)
@@ -139,8 +164,12 @@ class Peer:
         ]
 
     def prefix(self, *entries: Entry, som: bool = True, eom: bool = False) -> bytes:
-        """The next record, with a FULL prefix."""
+        """The next record, with a short FULL prefix."""
         return self.record(RecordType.PREFIX, encode_prefix(entries), som=som, eom=eom)
+
+    def grant(self, granted: int) -> bytes:
+        """The next record, with a grant of so many bytes in all."""
+        return self.record(RecordType.CREDIT, encode_credit(granted))
 
     def record(self, type: RecordType, body: bytes, *, som: bool = False, eom: bool = False) -> bytes:
         """The next record."""
@@ -156,21 +185,45 @@ class Peer:
         self._node.push_link(self._slot, items)
 
     @property
+    def decoded(self) -> list[Record]:
+        """What ``records`` say."""
+        return [decode_record(data, seq=number) for number, data in enumerate(self.records)]
+
+    @property
+    def whole_prefixes(self) -> list[Prefix]:
+        """Every prefix in ``records`` to its end."""
+        prefixes, data = [], b""
+        for record in self.decoded:
+            if record.type is not RecordType.PREFIX:
+                continue
+            data = record.body if record.som else data + record.body
+            if Descriptor.decode(data).size == len(data):
+                prefixes.append(Prefix.decode(data))
+        return prefixes
+
+    @property
     def prefixes(self) -> list[list[Entry]]:
-        """The entries of every prefix in ``records``."""
-        records = [decode_record(data, seq=number) for number, data in enumerate(self.records)]
-        return [decode_prefix(record.body) for record in records if record.type is RecordType.PREFIX]
+        """The session entries of every prefix in ``records``, as far as it names them."""
+        return [list(prefix.sessions) for prefix in self.whole_prefixes]
 
     @property
     def payloads(self) -> list[bytes]:
         """The payloads of whole messages in ``records``."""
         payloads, payload = [], b""
-        for number, data in enumerate(self.records):
-            record = decode_record(data, seq=number)
-            payload = b"" if record.type is RecordType.PREFIX else payload + record.body
+        for record in self.decoded:
+            if record.som or record.type is RecordType.ABORT:
+                payload = b""
+            if record.type is RecordType.PAYLOAD:
+                payload += record.body
             if record.eom:
                 payloads.append(payload)
         return payloads
+
+    @property
+    def granted(self) -> int | None:
+        """What the node has granted by now."""
+        grants = [record.body for record in self.decoded if record.type is RecordType.CREDIT]
+        return int.from_bytes(grants[-1]) if grants else None
 
 
 def run(node: Node, peers: Sequence[Peer], cycles: int, *, step: int = 20) -> None:

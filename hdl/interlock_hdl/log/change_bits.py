@@ -160,7 +160,9 @@ class ChangeBits(wiring.Component):
         checked = [*twins.values(), self.summary_walker, self.word_walker, *self.words, *self.summaries]
         damage = Cat(wiping.fault, *(part.fault for part in checked))
         damaged = Signal(len(damage))
-        control.d.sync += [damaged.eq(damage), self.fault.eq(self.fault | damaged.any())]
+        latched = Signal()
+        control.d.sync += [damaged.eq(damage), latched.eq(latched | damaged.any())]
+        m.d.comb += self.fault.eq(latched)
         return m
 
     def _flip(self, m: Module) -> None:

@@ -34,9 +34,9 @@ class Scan(wiring.Component):
 
     A request fixes the set of entries in the cycle in which it is accepted: all that there are where FULL is
     due, and for an export; else entry 0, and what has changed since the slot's set was last fixed.  A merge
-    whose ``merged`` is up in that cycle comes too late for it.  Then the count and the count with the
-    bound are announced to the store, and then exactly that set is read: sessions by index, externals by index,
-    each entry as it is when it is read.  Entry 0 leaves with the count and the bound.
+    whose ``merged`` is up in that cycle comes too late for it.  Then the count, and the count with the bound,
+    are announced to the store, and then exactly that set is read: sessions by index, externals by index, each
+    entry as it is when it is read.  Entry 0 leaves with the count and the bound.
 
     FULL is due for a slot after ``require_full``, until a request for that slot is accepted; in the very
     cycle of an acceptance it counts for this request.  It is due after a reset, too.
@@ -159,7 +159,8 @@ class Scan(wiring.Component):
         """Accept, fix the set, make what is announced, part by part.  Returns what damages the counts."""
         now, following, changes = self.control.value, self.control.next, self.changes
         asked = self.request.payload
-        count, bound, said = Signal(CheckedFlops), Signal(CheckedFlops), self.said
+        count, bound = Signal(CheckedFlops, name="count"), Signal(CheckedFlops, name="bound")
+        said = self.said
         accept = self.request.valid & self.request.ready
         is_slot = Cat(asked.slot == number for number in range(self.slots))
         due = now.full_due | self.require_full

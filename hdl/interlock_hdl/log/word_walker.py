@@ -74,7 +74,7 @@ class WordWalker(wiring.Component):
         Control = data.StructLayout({"coming": 1, "walking": 1, "waiting": 1})
         m.submodules.control = control = Twin(Control)
         now, following = control.value, control.next
-        walked, waiting, given = Signal(Held), Signal(Held), Signal(Held)
+        walked, waiting, given = (Signal(Held, name=name) for name in ("walked", "waiting", "given"))
 
         left = without_lowest_one(walked.word)
         taken = self.o.valid & self.o.ready

@@ -135,7 +135,7 @@ def record(node: "GoldenNode", slot: int, type: int, length: int) -> None:
     sending = node.egress.sending
     if not isinstance(sending, Sending) or sending.message.peer != slot:
         raise node.illegal(Rule.RECORD_MESSAGE)
-    if sending.is_inside_record:
+    if sending.is_inside_record or (type != RecordType.PREFIX and not sending.scan.is_complete):
         raise node.illegal(Rule.RECORD_READS)
     if (type, length) != sending.next_record:
         raise node.illegal(Rule.RECORD_CUT, f"next is {sending.next_record}")
@@ -152,6 +152,8 @@ def abort(node: "GoldenNode", slot: int) -> None:
         raise node.illegal(Rule.ABORT_STREAM)
     if not stream.is_prefix_sent:
         raise node.illegal(Rule.ABORT_PREFIX)
+    if stream.is_inside_record:
+        raise node.illegal(Rule.RECORD_READS)
     _send_control(node, slot, RecordType.ABORT)
     node.egress.sending = None
     node.known.require_full(slot)
@@ -161,6 +163,8 @@ def grant(node: "GoldenNode", slot: int, granted: int) -> None:
     credit = node.credit(slot)
     if not node.links[slot].open:
         raise node.illegal(Rule.GRANT_OPEN)
+    if node.is_inside_record(slot):
+        raise node.illegal(Rule.RECORD_READS)
     if credit.granted is None and granted != credit.staging_bytes:
         raise node.illegal(Rule.GRANT_FIRST)
     if credit.granted is not None and granted < credit.granted:
@@ -174,13 +178,13 @@ def grant(node: "GoldenNode", slot: int, granted: int) -> None:
 def full_request(node: "GoldenNode", slot: int) -> None:
     if not (node.full_asked[slot] and node.links[slot].open):
         raise node.illegal(Rule.FULL_REQUEST_ASKED)
+    if node.is_inside_record(slot):
+        raise node.illegal(Rule.RECORD_READS)
     _send_control(node, slot, RecordType.FULL_REQUEST)
     node.full_asked[slot] = node.full_owed[slot] = False
 
 
 def _send_control(node: "GoldenNode", slot: int, type: RecordType, body: bytes = b"") -> None:
-    """A record that is not of a message leaves, between two others."""
-    if node.is_inside_record(slot):
-        raise node.illegal(Rule.RECORD_READS)
+    """A record that is not of a message leaves."""
     link = node.links[slot]
     link.send(control_record(type, link.next_seq(), body))
