@@ -4,7 +4,7 @@ import cocotb
 from cocotb.triggers import RisingEdge
 from interlock.model.messages import HEADER, Kind, Message, MessageError
 from interlock_hdl.beat import Beat
-from interlock_hdl.intake import MessageInfo
+from interlock_hdl.message import MessageInfo
 from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.recorder import Recorder, cycle_number

@@ -8,9 +8,8 @@ from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import Bin, InterlockConfig
 from interlock_hdl.credits import GRANT_BITS, Credits, cost_of
 from interlock_hdl.exporter import Exporter
-from interlock_hdl.intake import MessageInfo, StreamProgress
 from interlock_hdl.log.scan import ScanRequest
-from interlock_hdl.message import Kind
+from interlock_hdl.message import Kind, MessageInfo, StreamProgress
 from interlock_hdl.notices import Notices
 from interlock_hdl.ports import EntryStream, RecordBeat
 from interlock_hdl.record_mux import RecordMux

@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.digested_buffer import DigestedBuffer
-from interlock_hdl.intake import MessageInfo
 from interlock_hdl.log.answer import Answer
+from interlock_hdl.message import MessageInfo
 from interlock_hdl.ports import MergeStream
 from interlock_hdl.record import ProvenanceFlag
 from interlock_hdl.register_queue import RegisterQueue

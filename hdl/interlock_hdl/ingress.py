@@ -1,10 +1,11 @@
 """Ingress: verified records become merges and whole messages for the accelerator (docs/specification.md)."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from interlock_hdl.accounts import Accounts
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.credits import GRANT_BITS
@@ -19,7 +20,6 @@ from interlock_hdl.record import (
     RecordHeader,
     RecordType,
 )
-from interlock_hdl.record_parser import CREDIT_BYTES
 from interlock_hdl.staging import Staging
 from interlock_hdl.turns import Turns
 from interlock_hdl.wire import network
@@ -36,10 +36,8 @@ class State(enum.Enum):
     PREFIX = 3  # entries are read and merged, until the log has answered the last one
     STAGE = 4  # a message's header, or the payload of a record, is staged
     CREDIT = 5  # a grant is read
-    CREDIT_ADD = 6
-    CREDIT_JUDGE = 7
-    NOTICE = 8  # a record without a body
-    DRAIN = 9  # the record was given up; the log has not answered all of its entries
+    NOTICE = 6  # a record without a body
+    DRAIN = 7  # the record was given up; the log has not answered all of its entries
 
 
 SOM, EOM = (flag.bit_length() - 1 for flag in (RecordFlag.SOM, RecordFlag.EOM))
@@ -55,29 +53,8 @@ class RecordPort(wiring.Signature):
         )
 
 
-class Channel(data.StructLayout):
-    """What is known of a channel in its epoch.
-
-    Members
-    -------
-    message_open, header_staged : a message is; its header is in the buffer
-    room, cost : bytes that were granted and are not used; of these, what the open message has used
-    credited : what the peer has granted in all
-    peer_known, peer_id : who speaks
-    """
-
-    def __init__(self, staging_bytes: int) -> None:
-        super().__init__(
-            {
-                "message_open": 1,
-                "header_staged": 1,
-                "room": range(staging_bytes + 1),
-                "cost": range(staging_bytes + 1),
-                "credited": GRANT_BITS,
-                "peer_known": 1,
-                "peer_id": 128,
-            }
-        )
+Channel = data.StructLayout({"message_open": 1, "header_staged": 1, "peer_known": 1, "peer_id": 128})
+"""What is known of a channel in its epoch: a message is open, its header is in the buffer, and who speaks."""
 
 
 class Ingress(wiring.Component):
@@ -197,7 +174,7 @@ class Ingress(wiring.Component):
         ]
 
         # The channel at hand.
-        channels = Array(Signal(Channel(config.staging_bytes), name=f"channel_{i}") for i in range(links))
+        channels = Array(Signal(Channel, name=f"channel_{i}") for i in range(links))
         channel = channels[self.slot]
         header = Signal(RecordHeader)
         body = beat_stream(beat_bytes).create(path=("body",))
@@ -254,30 +231,37 @@ class Ingress(wiring.Component):
         header_ends = header_beat == MESSAGE_HEADER_BYTES // beat_bytes - 1
         m.d.comb += [rx_header.kind.eq(Kind.PEER), rx_header.peer.eq(self.slot)]
 
-        grant = Signal(GRANT_BITS)  # as it is read
-        increase = Signal(GRANT_BITS + 1)
+        m.submodules.accounts = accounts = Accounts(
+            beat_bytes=beat_bytes, links=links, staging_bytes=config.staging_bytes
+        )
         m.d.comb += [
+            accounts.slot.eq(self.slot),
+            accounts.granted.eq(self.granted),
+            accounts.granted_slot.eq(self.granted_slot),
+            accounts.granted_bytes.eq(self.granted_bytes),
+            accounts.beats.payload.eq(body.payload),
+            accounts.ended.eq(self.ended),
             self.credit_slot.eq(self.slot),
-            self.credit_bytes.eq(increase),
+            self.credit_bytes.eq(accounts.credit_bytes),
         ]
 
         # The first cycle of a record: whether it may be here, and what it uses of the peer's credit.
         middle = prefix.middle.bit_select(self.slot, 1)
         whole_blocks = ((header.length + BLOCK_BYTES - 1) >> 4) << 4
-        amount = Signal.like(channel.room)
+        amount = accounts.amount
         uses = Signal()
         with m.If(is_prefix):
             least = Mux(som, PREFIX_HEADER_BYTES + ENTRY_BYTES, ENTRY_BYTES)
             fits = (header.length >= least) & ~header.length[: exact_log2(ENTRY_BYTES)].any()
             m.d.comb += [
-                malformed.eq(Mux(som, channel.message_open | (channel.room < amount), ~middle) | ~fits),
+                malformed.eq(Mux(som, channel.message_open | (accounts.room < amount), ~middle) | ~fits),
                 uses.eq(som),
                 amount.eq(MESSAGE_HEADER_BYTES),
             ]
         with m.Elif(is_payload):
             fits = eom | ~header.length[: exact_log2(BLOCK_BYTES)].any()
             m.d.comb += [
-                malformed.eq(~channel.message_open | middle | som | ~fits | (channel.room < whole_blocks)),
+                malformed.eq(~channel.message_open | middle | som | ~fits | (accounts.room < whole_blocks)),
                 uses.eq(1),
                 amount.eq(whole_blocks),
             ]
@@ -287,23 +271,15 @@ class Ingress(wiring.Component):
         aborts = starts & is_abort
         m.d.comb += [
             self.taken.eq(begins & ~cut),
+            accounts.use.eq(starts & uses),
+            accounts.abort.eq(aborts),
+            accounts.complete.eq(staging.commit),
             staging.discard.eq(aborts),
             prefix.abort.eq(aborts << self.slot),
             self.require_full.eq((starts & (header.type == RecordType.FULL_REQUEST)) << self.slot),
         ]
-        for i, each in enumerate(channels):
-            here = self.slot == i
-            is_granted = self.granted & (self.granted_slot == i)
-            m.d.sync += each.room.eq(
-                each.room
-                + Mux(is_granted, self.granted_bytes, 0)
-                + Mux(here & aborts, each.cost, 0)
-                - Mux(here & starts & uses, amount, 0)
-            )
-        with m.If(starts & uses):
-            m.d.sync += channel.cost.eq(channel.cost + amount)
         with m.If(aborts):
-            m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0), channel.cost.eq(0)]
+            m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0)]
 
         with m.Switch(state):
             with m.Case(State.IDLE):
@@ -374,25 +350,15 @@ class Ingress(wiring.Component):
                     with m.If(body.valid & body.ready & body.payload.last & ~fault):
                         m.d.comb += [staging.commit.eq(eom), finished.eq(1)]
                 with m.If(staging.commit):
-                    m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0), channel.cost.eq(0)]
+                    m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0)]
 
             with m.Case(State.CREDIT):
-                m.d.comb += body.ready.eq(1)
-                with m.If(body.valid):
-                    # Its eight bytes: two beats, or the first half of one.
-                    m.d.sync += grant.eq(
-                        network(body.payload.data)[GRANT_BITS:]
-                        if beat_bytes > CREDIT_BYTES
-                        else Cat(network(body.payload.data), grant)
-                    )
-                    with m.If(body.payload.last):
-                        m.d.sync += state.eq(State.CREDIT_ADD)
-            with m.Case(State.CREDIT_ADD):
-                m.d.sync += [increase.eq(grant - channel.credited), state.eq(State.CREDIT_JUDGE)]
-            with m.Case(State.CREDIT_JUDGE):
-                with m.If(~increase[-1]):
-                    m.d.comb += [finished.eq(1), self.credit.eq(~cut)]
-                    m.d.sync += channel.credited.eq(grant)
+                m.d.comb += [
+                    accounts.beats.valid.eq(body.valid),
+                    body.ready.eq(accounts.beats.ready),
+                    self.credit.eq(accounts.credit & ~cut),
+                    finished.eq(accounts.credit),
+                ]
 
             with m.Case(State.NOTICE):
                 m.d.comb += finished.eq(~malformed)
@@ -402,8 +368,11 @@ class Ingress(wiring.Component):
                 with m.If(outstanding == 0):
                     m.d.sync += state.eq(State.IDLE)
 
-        fell = (state == State.CREDIT_JUDGE) & increase[-1]
-        m.d.comb += fault.eq((begins & malformed) | ((state == State.PREFIX) & prefix.fault) | fell)
+        m.d.comb += fault.eq(
+            (begins & malformed)
+            | ((state == State.PREFIX) & prefix.fault)
+            | ((state == State.CREDIT) & accounts.fell)
+        )
 
         m.d.sync += begins.eq(0)
         with m.If(finished & ~cut):

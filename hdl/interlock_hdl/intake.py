@@ -1,7 +1,7 @@
 """Takes legal messages from a port that is not trusted: whole ones, and streams as they come."""
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -12,53 +12,13 @@ from interlock_hdl.message import (
     Kind,
     MessageFlag,
     MessageHeader,
+    MessageInfo,
     StreamDescriptor,
+    StreamProgress,
 )
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.register_queue import RegisterQueue
 from interlock_hdl.wire import network
-
-
-class MessageInfo(data.StructLayout):
-    """What is known of an accepted message.
-
-    Members
-    -------
-    kind : its :class:`~interlock_hdl.message.Kind`
-    slot : the slot that a PEER message goes to, else 0
-    length : bytes of payload of a buffered message
-    is_stream : it is a stream
-    maximum, bound : most bytes of payload, and most FLOPs, of a stream
-    empty : there is no payload
-    """
-
-    def __init__(self, message_bytes: int) -> None:
-        super().__init__(
-            {
-                "kind": 8,
-                "slot": 8,
-                "length": range(message_bytes + 1),
-                "is_stream": 1,
-                "maximum": MAXIMUM_BITS,
-                "bound": 96,
-                "empty": 1,
-            }
-        )
-
-
-class StreamProgress(data.StructLayout):
-    """What has become of a stream's payload, each a strobe.
-
-    Members
-    -------
-    beat : a further beat is in the buffer
-    last : with ``beat``: it is the last one
-    kept : with ``last``: bytes in it, modulo the beat's size
-    broken : a beat was wrong; no further one comes
-    """
-
-    def __init__(self, beat_bytes: int) -> None:
-        super().__init__({"beat": 1, "last": 1, "kept": range(beat_bytes), "broken": 1})
 
 
 class Intake(wiring.Component):

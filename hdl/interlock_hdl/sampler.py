@@ -4,7 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.intake import MessageInfo
+from interlock_hdl.message import MessageInfo
 
 
 class Sampler(wiring.Component):

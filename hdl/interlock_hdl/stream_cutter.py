@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from interlock_hdl.intake import StreamProgress
+from interlock_hdl.message import StreamProgress
 from interlock_hdl.record import RECORD_MAX_LENGTH
 
 BLOCK_BYTES = 16
