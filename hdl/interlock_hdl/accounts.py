@@ -97,12 +97,10 @@ class Accounts(wiring.Component):
         read, subtracted = Signal(), Signal()
         word = network(self.beats.payload.data)
         cut = self.ended.bit_select(self.slot, 1)
-        m.d.comb += self.beats.ready.eq(1)
-        m.d.sync += [
-            read.eq(self.beats.valid & self.beats.payload.last & ~cut),
-            subtracted.eq(read & ~cut),
-        ]
-        with m.If(self.beats.valid):
+        taken = self.beats.valid & self.beats.ready
+        m.d.comb += self.beats.ready.eq(~read & ~subtracted)  # what follows is no longer its body
+        m.d.sync += [read.eq(taken & self.beats.payload.last & ~cut), subtracted.eq(read & ~cut)]
+        with m.If(taken):
             m.d.sync += grant.eq(word[GRANT_BITS:] if self.beat_bytes > CREDIT_BYTES else Cat(word, grant))
         m.d.sync += increase.eq(grant - here.credited)
         m.d.comb += [
