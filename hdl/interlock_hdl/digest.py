@@ -58,11 +58,6 @@ class TreeDigest(wiring.Component):
         That is complete.  Falls after ``wipe`` does.
     """
 
-    @staticmethod
-    def latency(length: int) -> int:
-        """Cycles from the last beat of a message of one leaf to its digest."""
-        return LeafLane.latency(length) + 10
-
     def __init__(self, *, beat_bytes: int, lanes: int, max_bytes: int = (1 << LENGTH_BITS) - 1) -> None:
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
@@ -84,6 +79,10 @@ class TreeDigest(wiring.Component):
     def height(self) -> int:
         """Levels of nodes above the leaves, in the tree of the longest message."""
         return (-(-self.max_bytes // LEAF_BYTES) - 1).bit_length()
+
+    def latency(self, length: int) -> int:
+        """Cycles from the last beat of a message of one leaf to its digest."""
+        return LeafLane.latency(length) + 10 + (self.lanes > _ALONE)
 
     def elaborate(self, platform) -> Module:
         m = Module()

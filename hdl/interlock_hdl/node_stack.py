@@ -24,8 +24,9 @@ class NodeStack(wiring.Component):
 
     While it is joining it takes nothing, so a long carry holds up those who wait.
 
-    Latency: 2 cycles from a root's word to ``o`` where nothing is to be joined; else ``step`` cycles for each
-    node.  Throughput: a root every ``DIGEST_WORDS`` cycles, and ``step`` cycles more for every node.
+    Latency: from the last word of a root to that of the one at ``o``, ``step`` cycles for each node that has
+    to be joined in between; 1 cycle where there is none.  Throughput: a root every ``DIGEST_WORDS`` cycles,
+    and ``step`` - 1 cycles more for every node.
 
     Parameters
     ----------
