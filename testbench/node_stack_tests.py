@@ -82,9 +82,9 @@ async def every_node_takes_its_step(dut):
     await test.begin()
     for count, nodes_at_the_end in ((1, 0), (2, 1), (3, 1), (4, 2)):
         await test.message(count)
-        expected = NodeStack.step * nodes_at_the_end or 1
+        expected = 1 + NodeStack.step * nodes_at_the_end
         assert test.ends["o"][-1] - test.ends["i"][-1] == expected, f"{count} leaves"
     # Between the second root of a message and the third, the time of one node and of one root.
     pushed = test.ends["i"][-4:]
     gaps = [after - before for before, after in pairwise(pushed)]
-    assert gaps == [DIGEST_WORDS, NodeStack.step + DIGEST_WORDS - 1, DIGEST_WORDS]
+    assert gaps == [DIGEST_WORDS, NodeStack.step + DIGEST_WORDS, DIGEST_WORDS]

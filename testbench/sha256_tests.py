@@ -189,9 +189,21 @@ async def a_digest_is_read_word_by_word(dut):
         await test.step()
         dut.shift.value = 0
         await test.step()
-    await test.send([block])
-    await test.idle()
-    assert test.seen == 2
+    # While another block is in any state.
+    (other,) = blocks_of(b"")
+    for pause in range(Sha256.latency):
+        await test.send([block])
+        await test.idle()
+        await test.send([Block(other.words, first=True)])
+        await test.idle(pause)
+        test.held = None
+        dut.shift.value = 1
+        await test.step()
+        dut.shift.value = 0
+        await test.step()
+        assert int(dut.digest.value) & (1 << 224) - 1 == block.digest >> 32, f"{pause} cycles after"
+        await test.idle()
+    assert test.seen == 1 + Sha256.latency
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
