@@ -13,8 +13,6 @@ from interlock_hdl.register_queue import RegisterQueue
 LENGTH_BITS = 64
 MAX_LANES = 16
 _OFFSET_BITS = LEAF_BYTES.bit_length() - 1
-_ALONE = 6
-"""Lanes that one stack of nodes keeps up with.  More lanes get two that join four leaves each, in turn."""
 _GROUP_HEIGHT = 2
 
 Digest = data.StructLayout({"digest": DIGEST_BITS, "length": LENGTH_BITS})
@@ -75,6 +73,9 @@ class TreeDigest(wiring.Component):
             }
         )
 
+    alone = 6
+    """Lanes that one stack of nodes keeps up with; with more, two others join four leaves each, in turn."""
+
     @property
     def height(self) -> int:
         """Levels of nodes above the leaves, in the tree of the longest message."""
@@ -82,7 +83,7 @@ class TreeDigest(wiring.Component):
 
     def latency(self, length: int) -> int:
         """Cycles from the last beat of a message of one leaf to its digest."""
-        return LeafLane.latency(length) + 10 + (self.lanes > _ALONE)
+        return LeafLane.latency(length) + 10 + (self.lanes > self.alone)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -132,7 +133,7 @@ class TreeDigest(wiring.Component):
         # Nodes.
         stack_height = self.height
         roots = leaves
-        if self.lanes > _ALONE:
+        if self.lanes > self.alone:
             stack_height -= _GROUP_HEIGHT
             groups = [NodeStack(height=_GROUP_HEIGHT) for _ in range(2)]
             with_memory += groups

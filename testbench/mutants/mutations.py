@@ -15,7 +15,7 @@ SHA256 = "test_sha256.py::test_sha256"
 MEMORY_HASH = "test_memory_hash.py::test_memory_hash[0]"
 NODES = "test_node_stack.py::test_node_stack[messages]"
 DIGEST = "test_digest.py::test_digest[2-4]"
-WIPED = "test_digest.py::test_wipe[2-16]"
+WIPED = "test_digest.py::test_wipe[1-16]"
 
 MUTATIONS = [
     # Counting
@@ -352,7 +352,7 @@ MUTATIONS = [
         file="digest.py",
         old="with control.If(leaves.payload.last | place.all()):",
         new="with control.If(place.all()):",
-        test="test_digest.py::test_digest[7-16]",
+        test="test_digest.py::test_digest[3-16]",
     ),
     Mutation(
         name="a wipe keeps what a core has in hand",
