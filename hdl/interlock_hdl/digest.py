@@ -13,8 +13,6 @@ from interlock_hdl.register_queue import RegisterQueue
 LENGTH_BITS = 64
 MAX_LANES = 16
 _OFFSET_BITS = LEAF_BYTES.bit_length() - 1
-_ALONE = 6
-"""Lanes that one stack of nodes keeps up with.  More lanes get two that join four leaves each, in turn."""
 _GROUP_HEIGHT = 2
 
 Digest = data.StructLayout({"digest": DIGEST_BITS, "length": LENGTH_BITS})
@@ -58,11 +56,6 @@ class TreeDigest(wiring.Component):
         That is complete.  Falls after ``wipe`` does.
     """
 
-    @staticmethod
-    def latency(length: int) -> int:
-        """Cycles from the last beat of a message of one leaf to its digest."""
-        return LeafLane.latency(length) + 10
-
     def __init__(self, *, beat_bytes: int, lanes: int, max_bytes: int = (1 << LENGTH_BITS) - 1) -> None:
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
@@ -80,10 +73,17 @@ class TreeDigest(wiring.Component):
             }
         )
 
+    alone = 6
+    """Lanes that one stack of nodes keeps up with; with more, two others join four leaves each, in turn."""
+
     @property
     def height(self) -> int:
         """Levels of nodes above the leaves, in the tree of the longest message."""
         return (-(-self.max_bytes // LEAF_BYTES) - 1).bit_length()
+
+    def latency(self, length: int) -> int:
+        """Cycles from the last beat of a message of one leaf to its digest."""
+        return LeafLane.latency(length) + 10 + (self.lanes > self.alone)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -133,7 +133,7 @@ class TreeDigest(wiring.Component):
         # Nodes.
         stack_height = self.height
         roots = leaves
-        if self.lanes > _ALONE:
+        if self.lanes > self.alone:
             stack_height -= _GROUP_HEIGHT
             groups = [NodeStack(height=_GROUP_HEIGHT) for _ in range(2)]
             with_memory += groups

@@ -24,8 +24,9 @@ class NodeStack(wiring.Component):
 
     While it is joining it takes nothing, so a long carry holds up those who wait.
 
-    Latency: 2 cycles from a root's word to ``o`` where nothing is to be joined; else ``step`` cycles for each
-    node.  Throughput: a root every ``DIGEST_WORDS`` cycles, and ``step`` cycles more for every node.
+    Latency: from the last word of a root to that of the one at ``o``, 1 cycle, and ``step`` for each node
+    that has to be joined in between.  Throughput: a root every ``DIGEST_WORDS`` cycles, and ``step`` cycles
+    more for every node.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class NodeStack(wiring.Component):
         That is complete.  Falls after ``wipe`` does.
     """
 
-    step = MemoryHash.latency(_NODE_BYTES) + DIGEST_WORDS + 1
+    step = MemoryHash.latency(_NODE_BYTES) + DIGEST_WORDS
 
     def __init__(self, *, height: int, unbounded: bool = False) -> None:
         if height < 1:

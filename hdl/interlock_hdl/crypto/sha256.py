@@ -227,8 +227,9 @@ class Sha256(wiring.Component):
                     Mux(first_turn & is_first, chain.word_select(place, WORD_BITS), total)
                 )
             half = self.digest[:128] if name == "low" else self.digest[128:]
-            incoming = Mux(adding, total, self.digest[128:160]) if name == "low" else total
-            with m.If((adding & wanted) | self.shift):
+            captured = adding & wanted
+            incoming = Mux(captured, total, self.digest[128:160]) if name == "low" else total
+            with m.If(captured | self.shift):
                 m.d.sync += half.eq(Value.cast(half >> WORD_BITS) | (incoming << 96))
         return m
 
