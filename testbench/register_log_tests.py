@@ -1,4 +1,4 @@
-"""Runs in the simulator: RegisterLog beside the golden log, compared in every cycle."""
+"""Runs in the simulator: RegisterLog beside the naive log, compared in every cycle."""
 
 from collections import Counter, deque
 from itertools import product
@@ -6,44 +6,27 @@ from random import Random
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock.model.log import Answer, Entry, Log, ProvenanceFlag
-from interlock_hdl.log.answer import Answer as HdlAnswer
+from interlock_hdl.log.answer import Answer
 from interlock_hdl.log.register_log import RegisterLog
-from interlock_hdl.ports import MergeRequest, ScannedEntry
+from interlock_hdl.log.store import Announcement, EntryAddress, MergeRequest, ReadEntry
+from lib.naive_log import Address, NaiveStore, address_fields, entry
 from lib.parameters import generator, parameters
-from lib.streams import StreamSink, StreamSource, cycles, start, unpack, watch
+from lib.streams import StreamSink, StreamSource, cycles, start, unpack
 
-MERGE_LATENCY = 2
 OWN_ID = 0xA5 << 120 | 7
 LARGEST = 2**96 - 1
-
-
-def fields(entry: Entry) -> dict:
-    """As the gateware's ``Entry``."""
-    return {
-        "session_id": int.from_bytes(entry.session_id),
-        "flops": entry.flops,
-        "provenance": {"mode": entry.mode, "weight_table": entry.weight_table, "flags": entry.flags},
-    }
-
-
-def entry_of(fields: dict) -> Entry:
-    return Entry(fields["session_id"].to_bytes(16), fields["flops"], **fields["provenance"])
-
-
-def entry(session_id: int, flops: int = 0, *, mode: int = 1, weight_table: int = 1, flags: int = 1) -> Entry:
-    return Entry(session_id.to_bytes(16), flops, mode, weight_table, flags)
+AHEAD_LAG = 4  # cycles from an announcement's acceptance to the first answer that knows of it
 
 
 class Bench:
-    """Drives the log, and keeps the golden one in step: in each cycle scan, read, merge, in this order."""
+    """Drives the store, and keeps the naive one in step: in each cycle read, announce, merge, in order."""
 
-    def __init__(self, dut, random: Random, *, patterns: tuple[str, str, str] = ("none",) * 3) -> None:
+    def __init__(self, dut, random: Random, *, patterns: tuple[str, str, str, str] = ("none",) * 4) -> None:
         self.dut, self.random = dut, random
         self.capacity = parameters()["entries"]
-        self.log: Log | None = None
-        self.answers: Counter[HdlAnswer] = Counter()
-        self.aheads = self.scans = self.reads = 0
+        self.store = NaiveStore(self.capacity)
+        self.answers: Counter[Answer] = Counter()
+        self.seen: Counter[str] = Counter()
         self.merged_at: list[int] = []
         self.count = 0
         self.patterns = patterns
@@ -51,26 +34,34 @@ class Bench:
 
     async def start(self) -> None:
         dut, random = self.dut, self.random
-        merge, scan, entries = self.patterns
+        merge, announce, read, entries = self.patterns
         dut.wipe.value = 0
         dut.entries__ready.value = 0
         self.merge = StreamSource(dut, "merge", MergeRequest, pattern=merge, random=random)
-        self.scan = StreamSource(dut, "scan", 96, pattern=scan, random=random)
+        self.announce = StreamSource(dut, "announce", Announcement, pattern=announce, random=random)
+        self.reads = StreamSource(dut, "read", EntryAddress, pattern=read, random=random)
         await start(dut)
-        self.sink = StreamSink(dut, "entries", ScannedEntry, pattern=entries, random=random)
-        watch(dut, "entries", unless=lambda: bool(dut.wipe.value))
+        self.sink = StreamSink(
+            dut, "entries", ReadEntry, pattern=entries, random=random, unless=self.is_wiped
+        )
         cocotb.start_soon(self._check())
 
-    def own(self, entry: Entry) -> None:
-        self.merge.send({"own": 1, "entry": fields(entry)})
+    def is_wiped(self) -> bool:
+        return bool(self.dut.wipe.value)
 
-    def peer(self, *entries: Entry) -> None:
-        self.merge.send(*({"own": 0, "entry": fields(entry)} for entry in entries))
+    def own(self, entry: dict) -> None:
+        self.merge.send({"own": 1, "external": 0, "entry": entry})
 
-    def sample(self, more: int = 1) -> None:
-        """Asks for a scan with a count that has grown."""
+    def peer(self, *entries: dict, external: bool = False) -> None:
+        self.merge.send(*({"own": 0, "external": int(external), "entry": entry} for entry in entries))
+
+    def sample(self, more: int = 1, bound: int = 0) -> None:
+        """Announces a count that has grown."""
         self.count = min(self.count + more, LARGEST)
-        self.scan.send(self.count)
+        self.announce.send({"count": self.count, "announced": min(self.count + bound, LARGEST)})
+
+    def read(self, *addresses: Address) -> None:
+        self.reads.send(*(address_fields(address) for address in addresses))
 
     async def enter(self) -> None:
         """Makes entry 0."""
@@ -78,20 +69,24 @@ class Bench:
         await self.settle()
 
     async def settle(self) -> None:
-        await self.merge.drained()
-        await self.scan.drained()
+        for source in (self.merge, self.announce, self.reads):
+            await source.drained()
         await cycles(self.dut, 5)
-        while self.running:
+        while self.reading:
             await cycles(self.dut, 1)
 
     async def wipe(self) -> None:
+        for source in (self.announce, self.reads):
+            source.withdraw()
         self.dut.wipe.value = 1
-        await cycles(self.dut, self.random.randint(1, 3))
+        await cycles(self.dut, self.random.randint(2, 4))
+        assert self.dut.wiped.value
         self.dut.wipe.value = 0
         self.count = 0
         await cycles(self.dut, 2)
+        assert not self.dut.wiped.value
 
-    def some_entry(self) -> Entry:
+    def some_entry(self) -> dict:
         """Of few ids, so that all kinds of meeting happen; mostly well-formed."""
         random = self.random
         return entry(
@@ -102,132 +97,126 @@ class Bench:
             flags=random.choice([0, 1, 4, 5, 8, 9, 13, 1 << random.randrange(16)]),
         )
 
-    def _apply(self, request: dict, own_before: int) -> tuple[HdlAnswer, bool]:
-        """What the golden log answers, and whether a peer was ahead of the own count."""
-        asked = entry_of(request["entry"])
-        reserved = asked.flags & ~sum(ProvenanceFlag)
-        if not request["own"]:
-            if self.log is None:
-                return HdlAnswer.CONFLICT, False
-            answer = self.log.merge(asked)
-            if answer in (Answer.OWN, Answer.OWN_AHEAD):
-                return HdlAnswer.OK, asked.flops > own_before
-            return HdlAnswer[answer.name], False
-        if reserved:
-            return HdlAnswer.CONFLICT, False
-        if self.log is None:
-            self.log = Log(own=asked, capacity=self.capacity)
-            return HdlAnswer.OK, False
-        own = self.log.own
-        if (own.mode, own.weight_table) != (asked.mode, asked.weight_table):
-            return HdlAnswer.CONFLICT, False
-        self.log.mark(ProvenanceFlag(asked.flags))
-        return HdlAnswer.OK, False
+    def some_digest(self) -> dict:
+        """Of few values, which differ in one bit, some of them a session entry's."""
+        random = self.random
+        flops = random.choice([0, 1, 1 << 47, 1 << 48, 1 << 95])
+        return entry(random.choice([OWN_ID, 1, 2]), flops, flags=random.choice([1, 0x8001]))
 
     async def _check(self) -> None:
-        dut = self.dut
+        dut, store = self.dut, self.store
         merging: deque[tuple[int, dict]] = deque()
-        reading: deque[dict] = deque()
-        self.running = 0  # entries of the running scan that have not left
-        unread = index = 0
-        own_history = deque([0] * 4, maxlen=4)
-        scan_at = scan_size = None
-        previous_accept, quiet = False, 2
-        now = 0
+        self.reading: deque[tuple[int, dict]] = deque()
+        announced: list[tuple[int, int]] = [(0, 0)]  # when accepted, and what
+        accepted_merge = accepted_announce = False
+        now, quiet = 0, 2
         while True:
             await RisingEdge(dut.clk)  # what is read here is what the cycle before this edge showed
             now += 1
-            held = len(self.log.entries) if self.log else 0
-            assert int(dut.size.value) == held
-            assert dut.own_ready.value == (held > 0)
+            store = self.store
+            assert int(dut.n_sessions.value) == len(store.sessions)
+            assert int(dut.n_externals.value) == len(store.externals)
+            assert dut.own_ready.value == bool(store.sessions)
             assert self.faults_expected or not dut.fault.value
-            if scan_size is not None:
-                assert int(dut.scan_size.value) == scan_size
             if dut.wipe.value:
-                self.log, self.running, scan_at, scan_size, unread = None, 0, None, None, 0
-                previous_accept, quiet = False, 2
+                self.store = NaiveStore(self.capacity)
                 merging.clear()
-                reading.clear()
-                own_history.extend([0] * 4)
+                self.reading.clear()
+                announced = [(0, 0)]
+                accepted_merge = accepted_announce = False
+                quiet = 2
                 continue
 
-            # Entries leave.
-            if dut.entries__valid.value:
-                if scan_at is not None:
-                    assert now - scan_at == RegisterLog.scan_latency
-                    scan_at = None
-                assert reading, "an entry that was not read"
-                assert unpack(ScannedEntry, int(dut.entries__payload.value)) == reading[0]
+            # An entry is offered from `read_latency` cycles after its read until it is taken.
+            due = bool(self.reading) and now - self.reading[0][0] >= RegisterLog.read_latency
+            assert dut.entries__valid.value == due
+            if due:
+                assert unpack(ReadEntry, int(dut.entries__payload.value)) == self.reading[0][1]
                 if dut.entries__ready.value:
-                    reading.popleft()
-                    self.running -= 1
-            elif scan_at is not None:
-                assert now - scan_at < RegisterLog.scan_latency
+                    self.reading.popleft()
 
-            # Scan, read, merge: as events of one cycle are ordered.
-            if dut.scan__valid.value and dut.scan__ready.value:
-                assert self.log is not None
-                assert not reading, "a scan while one runs"
-                self.log.announce(int(dut.scan__payload.value))
-                self.running = unread = scan_size = held
-                index, scan_at = 0, now
-                self.scans += 1
-            if dut.read.value:
-                assert unread, "read too much"
-                assert int(dut.read_index.value) == index
-                unread -= 1
-                reading.append({"entry": fields(self.log.entries[index]), "last": int(unread == 0)})
-                index += 1
-                self.reads += 1
+            # Read, announce, merge: each sees what was before its cycle.
+            assert dut.read__ready.value == (not due or dut.entries__ready.value)
+            if dut.read__valid.value and dut.read__ready.value:
+                at = unpack(EntryAddress, int(dut.read__payload.value))
+                shown = {"entry": store.read((at["external"], at["index"])), "address": at}
+                self.reading.append((now, shown))
+                self.seen["read"] += 1
+            assert dut.announce__ready.value == (bool(store.sessions) and not accepted_announce)
+            accepted_announce = bool(dut.announce__valid.value and dut.announce__ready.value)
+            said = unpack(Announcement, int(dut.announce__payload.value))
             if dut.merged.value:
                 asked_at, request = merging.popleft()
-                assert now - asked_at == MERGE_LATENCY
-                answer, ahead = self._apply(request, own_history[1])
-                assert HdlAnswer(int(dut.answer.value)) == answer, request
-                assert dut.own_ahead.value == ahead
-                self.answers[answer] += 1
-                self.aheads += ahead
+                assert now - asked_at == RegisterLog.merge_latency
+                self._merged(request, max(flops for when, flops in announced if when <= now - AHEAD_LAG))
                 self.merged_at.append(now)
             else:
                 assert not dut.own_ahead.value
-                assert not merging or now - merging[0][0] < MERGE_LATENCY
-            own_history.append(self.log.own.flops if self.log else 0)
+                assert not dut.changed.value
+                assert not merging or now - merging[0][0] < RegisterLog.merge_latency
+            if accepted_announce:
+                store.announce(said["count"])
+                announced.append((now, said["announced"]))
 
             # Takes a request every second cycle, whatever it is.
-            accept = bool(dut.merge__valid.value and dut.merge__ready.value)
             if quiet:
                 quiet -= 1
             else:
-                assert dut.merge__ready.value == (not previous_accept)
-            if accept:
+                assert dut.merge__ready.value == (not accepted_merge)
+            accepted_merge = bool(dut.merge__valid.value and dut.merge__ready.value)
+            if accepted_merge:
                 merging.append((now, unpack(MergeRequest, int(dut.merge__payload.value))))
-            previous_accept = accept
+
+    def _merged(self, request: dict, announced: int) -> None:
+        """Compares what became of a request."""
+        dut, asked = self.dut, request["entry"]
+        sessions = self.store.sessions
+        of_own = not request["own"] and not request["external"] and bool(sessions)
+        ahead = of_own and asked["session_id"] == sessions[0]["session_id"] and asked["flops"] > announced
+        answer, changed = self.store.merge(request)
+        assert Answer(int(dut.answer.value)) == Answer[answer], request
+        assert dut.own_ahead.value == ahead
+        assert dut.changed.value == (changed is not None)
+        if changed is not None:
+            assert unpack(EntryAddress, int(dut.changed_at.value)) == address_fields(changed)
+        self.answers[Answer[answer]] += 1
+        self.seen.update(ahead=ahead, changed=changed is not None, external=request["external"])
+        self.seen["external kept"] += changed is not None and request["external"]
+        self.seen["unchanged"] += answer == "OK" and changed is None
 
 
 @cocotb.test()
-async def merges_and_scans_agree_with_the_golden_log(dut):
-    """Random requests against random scans, under one set of stall patterns; wiped now and then."""
+async def merges_and_reads_agree_with_the_naive_log(dut):
+    """Random requests, announcements and reads, under one set of stall patterns; wiped now and then."""
     bench = Bench(dut, generator(), patterns=parameters()["patterns"])
     await bench.start()
     random = bench.random
-    for _ in range(6):
+    for _ in range(16):
         await bench.enter()
-        for _ in range(40):
+        for _ in range(20):
             for _ in range(random.randrange(8)):
-                if random.random() < 0.15:
+                chance = random.random()
+                if chance < 0.15:
                     bench.own(entry(OWN_ID, flags=random.choice([0, 1, 4, 8, 13, 2])))
+                elif chance < 0.3:
+                    bench.peer(bench.some_digest(), external=True)
                 else:
                     bench.peer(bench.some_entry())
             if random.random() < 0.5:
-                bench.sample(random.choice([0, 1, random.randrange(1000), random.getrandbits(90)]))
+                more = random.choice([0, 1, random.randrange(1000), random.getrandbits(90)])
+                bench.sample(more, bound=random.choice([0, 0, 5, random.getrandbits(95)]))
+            if random.random() < 0.7:
+                bench.read(*random.choices(bench.store.addresses(), k=random.randrange(10)))
             if random.random() < 0.3:
                 await bench.merge.drained()
-        await bench.settle()
+                await bench.reads.drained()
+        if random.random() < 0.5:
+            await bench.settle()
+        bench.merge.withdraw()
         await bench.wipe()
-    assert min(bench.answers[answer] for answer in HdlAnswer) > 10, bench.answers
-    assert bench.scans > 50
-    assert bench.aheads > 5
-    assert bench.reads > 100
+    assert min(bench.answers[answer] for answer in Answer) > 10, bench.answers
+    assert min(bench.seen[kind] for kind in ("read", "ahead", "changed", "external", "unchanged")) > 5
+    assert bench.seen["external kept"]
 
 
 @cocotb.test()
@@ -236,58 +225,56 @@ async def a_merge_takes_two_cycles_whatever_it_does(dut):
     await bench.start()
     await bench.enter()
     bench.merged_at.clear()
-    bench.peer(*(bench.some_entry() for _ in range(50)))
+    for _ in range(25):
+        bench.peer(bench.some_entry())
+        bench.peer(bench.some_digest(), external=True)
     await bench.settle()
     assert [b - a for a, b in zip(bench.merged_at, bench.merged_at[1:], strict=False)] == [2] * 49
 
 
 @cocotb.test()
-async def a_scan_emits_an_entry_a_cycle(dut):
+async def an_entry_is_read_in_every_cycle(dut):
     bench = Bench(dut, generator())
     await bench.start()
     await bench.enter()
-    bench.peer(*(entry(n, n) for n in range(1, bench.capacity)))
+    bench.peer(*(entry(n, n) for n in range(1, bench.capacity - 1)))
+    bench.peer(entry(1, 1), external=True)
     await bench.settle()
-    for _ in range(3):
-        bench.sample()
-        while not (dut.scan__valid.value and dut.scan__ready.value):
-            await cycles(dut, 1)
-        await cycles(dut, RegisterLog.scan_latency + bench.capacity - 1)
-        assert dut.entries__valid.value
-        assert unpack(ScannedEntry, int(dut.entries__payload.value))["last"]
-        await bench.settle()
-    assert bench.reads == 3 * bench.capacity
+    everything = bench.store.addresses()
+    assert len(everything) == bench.capacity
+    bench.read(*everything * 3)
+    await cycles(dut, 2)
+    for _ in range(3 * bench.capacity - 1):
+        assert dut.read__valid.value
+        assert dut.read__ready.value
+        await cycles(dut, 1)
+    await bench.settle()
+    assert bench.seen["read"] == 3 * bench.capacity
 
 
-async def move_a_merge_past_a_scan(dut, pattern: str) -> None:
-    """One merge, of an entry in each place and of a new one, and a mark, moved past a scan cycle by cycle."""
-    bench = Bench(dut, generator(), patterns=("none", "none", pattern))
+@cocotb.test()
+async def a_merge_meets_a_read_in_every_cycle(dut):
+    """A merge of each entry, a new one and a mark, moved past a read of each, cycle by cycle."""
+    bench = Bench(dut, generator(), patterns=("none", "none", "none", parameters()["sink"]))
     await bench.start()
-    for target, offset in product(range(1, bench.capacity), range(2 * bench.capacity + 8)):
+    for target, offset in product(range(1, bench.capacity), range(12)):
         await bench.wipe()
         await bench.enter()
         bench.peer(*(entry(n, 1) for n in range(1, bench.capacity - 1)))
         await bench.settle()
-        bench.sample()
+        present = bench.store.addresses()
+        bench.read(*present * 3)
         await cycles(dut, offset)
         bench.peer(entry(target, 2))
         bench.own(entry(OWN_ID, flags=8))
-        await bench.settle()
         bench.sample()
         await bench.settle()
-        shown = bench.sink.received[-int(dut.size.value) :]
-        assert shown[target]["entry"]["flops"] == 2, "the scan after it shows the merge"
-        assert shown[0]["entry"]["provenance"]["flags"] == 9, "the scan after it shows the mark"
-
-
-@cocotb.test()
-async def a_merge_meets_a_scan_in_every_cycle(dut):
-    await move_a_merge_past_a_scan(dut, "none")
-
-
-@cocotb.test()
-async def a_merge_meets_a_stalled_scan_in_every_cycle(dut):
-    await move_a_merge_past_a_scan(dut, "half")
+        bench.read((0, target), (0, 0))
+        await bench.settle()
+        after, own = bench.sink.received[-2:]
+        assert after["entry"]["flops"] == 2, "a read after it shows the merge"
+        assert own["entry"]["provenance"]["flags"] == 9, "a read after it shows the mark"
+        assert own["entry"]["flops"] == bench.count
 
 
 @cocotb.test()
@@ -295,43 +282,54 @@ async def nothing_but_entry_0_can_be_first(dut):
     bench = Bench(dut, generator())
     await bench.start()
     bench.peer(entry(1), entry(OWN_ID), entry(0))
+    bench.peer(entry(1), entry(0, flags=0), external=True)
     bench.own(entry(OWN_ID, flags=2))
-    await bench.settle()
-    assert bench.answers == {HdlAnswer.CONFLICT: 4}
-    bench.scan.send(0)
+    await bench.merge.drained()
+    await cycles(dut, 5)
+    assert bench.answers == {Answer.CONFLICT: 6}
+    bench.announce.send({"count": 0, "announced": 0})
     await cycles(dut, 10)
-    assert bench.scans == 0, "a scan of an empty log has no last entry"
+    assert bench.announce.taken == 0, "announced what is not there"
     await bench.enter()
-    assert bench.scans == 1
+    assert bench.announce.taken == 1
 
 
 @cocotb.test()
-async def an_id_of_zeros_is_an_id_like_any_other(dut):
+async def zeros_are_an_id_and_a_digest_like_any_other(dut):
     bench = Bench(dut, generator())
     await bench.start()
     await bench.enter()
+    nothing = entry(0, 0, mode=0, weight_table=0, flags=0)
+    bench.peer(nothing, nothing, external=True)
     bench.peer(entry(0, 5), entry(0, 3))
-    bench.sample()
     await bench.settle()
-    assert int(dut.size.value) == 2
+    assert int(dut.n_sessions.value) == 2
+    assert int(dut.n_externals.value) == 1
 
 
 @cocotb.test()
-async def a_sample_below_the_last_is_a_fault_before_an_entry_leaves(dut):
+async def a_digest_is_no_session_and_a_session_no_digest(dut):
     bench = Bench(dut, generator())
     await bench.start()
     await bench.enter()
-    bench.scan.send(1000)
+    bench.peer(entry(1, 5))
+    bench.peer(entry(1, 5), entry(1, 5, flags=0), entry(1, 6), external=True)
+    bench.peer(entry(1, 7))
+    await bench.settle()
+    assert (int(dut.n_sessions.value), int(dut.n_externals.value)) == (2, 3)
+
+
+@cocotb.test()
+async def a_count_below_the_last_is_a_fault_before_an_entry_leaves(dut):
+    bench = Bench(dut, generator())
+    await bench.start()
+    await bench.enter()
+    bench.announce.send({"count": 1000, "announced": 1000})
     await bench.settle()
     bench.faults_expected = True
-    bench.log.announce = lambda flops: None  # the golden log would refuse
     dut.entries__ready.value = 0
-    bench.log.entries[0] = entry(OWN_ID, 999)
-    bench.scan.send(999)
-    while not dut.entries__valid.value:
-        assert not dut.fault.value or bench.running
-        await cycles(dut, 1)
-    assert dut.fault.value
+    bench.announce.send({"count": 999, "announced": 5000})
+    bench.read((0, 0))
     await bench.settle()
     await cycles(dut, 20)
     assert dut.fault.value, "latched"

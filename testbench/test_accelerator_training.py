@@ -6,7 +6,8 @@ from interlock.device.assembler import Program
 from interlock.device.loader import load_messages
 from interlock.device.tiles import from_tiles, tile_count, to_column_panels, to_row_panels, to_tiles
 from interlock.model.accelerator import AcceleratorParameters
-from lib.accelerator_lockstep import Lockstep, total
+from lib.accelerator_lockstep import Lockstep
+from lib.accelerator_pair import total
 from lib.parameters import seed
 
 BATCH, FEATURES, HIDDEN, CLASSES = 32, 64, 32, 10

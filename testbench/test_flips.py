@@ -1,8 +1,10 @@
 """Any single flip-flop of counter, log and session flipped at any cycle: over-count or alarm, never less."""
 
+from itertools import product
+
 import pytest
 from flips_tests import Toy, component
-from lib.flips import FlipFlop, Inside, flip_flops
+from lib.flips import FlipFlop, Inside, flip_flops, flip_flops_of
 from lib.run import run
 
 
@@ -23,7 +25,10 @@ def test_every_flip_is_safe(block, rounds):
     campaign(block, parameters)
 
 
-@pytest.mark.parametrize(("toy", "traffic"), [("one_lane_counter", "counter"), ("untwinned_log", "log")])
+@pytest.mark.parametrize(
+    ("toy", "traffic"),
+    [("one_lane_counter", "counter"), ("untwinned_store", "log"), ("untwinned_changes", "log")],
+)
 def test_a_register_without_protection_is_found(toy, traffic):
     parameters = {"campaign": traffic, "component": toy, "rounds": 1}
     with pytest.raises(AssertionError, match="flipped in cycle"):
@@ -41,6 +46,11 @@ def test_every_flip_flop_is_listed_once():
     ]
 
 
+def test_every_bit_of_a_memory_is_listed():
+    listed = [flip_flop for flip_flop in flip_flops(Toy(memory=True)) if flip_flop.word is not None]
+    assert [(flip_flop.word, flip_flop.bit) for flip_flop in listed] == [*product(range(4), range(8))]
+
+
 def test_a_register_that_cannot_be_named_is_not_passed_over():
     with pytest.raises(ValueError, match="not a whole register"):
-        flip_flops(Toy(memory=True))
+        flip_flops_of("module top(clk);\n  reg [3:0] x;\n  always @(posedge clk)\n    x[0] <= 1;\nendmodule")

@@ -1,381 +1,306 @@
 """Egress: a message, a count and the log become records, or an export (docs/specification.md)."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
-from amaranth.lib import enum, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import Bin, InterlockConfig
-from interlock_hdl.intake import MessageInfo
-from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
-from interlock_hdl.ports import EntryStream, RecordBeat, ScanStream
-from interlock_hdl.record import (
-    ENTRY_BYTES,
-    PREFIX_HEADER_BYTES,
-    RECORD_HEADER_BYTES,
-    RECORD_MAX_LENGTH,
-    RECORD_VERSION,
-    PrefixFlag,
-    PrefixHeader,
-    RecordFlag,
-    RecordHeader,
-    RecordType,
-)
+from interlock_hdl.credits import GRANT_BITS, Credits, cost_of
+from interlock_hdl.exporter import Exporter
+from interlock_hdl.intake import MessageInfo, StreamProgress
+from interlock_hdl.log.scan import ScanRequest
+from interlock_hdl.message import Kind
+from interlock_hdl.notices import Notices
+from interlock_hdl.ports import EntryStream, RecordBeat
+from interlock_hdl.record_mux import RecordMux
 from interlock_hdl.sampler import Sampler
-from interlock_hdl.summary import Summary
-from interlock_hdl.wire import network
+from interlock_hdl.sender import Sender
+from interlock_hdl.stream_cutter import StreamCutter
 
-MAX_BEATS = 64
-"""More than the beats of any header, entry or summary."""
-
-
-class State(enum.Enum):
-    """What is being sent."""
-
-    IDLE = 0
-    RECORD_HEADER = 1
-    PREFIX_HEADER = 2
-    ENTRIES = 3
-    PAYLOAD = 4
-    MESSAGE_HEADER = 5
-    SUMMARY = 6
-    COPY = 7
-    ABANDON = 8
+TOO_MANY = (1 << 96) - 1
+"""FLOPs that no stream may announce."""
 
 
 class Egress(wiring.Component):
     """Sends each message behind the log that covers it.
 
-    One message at a time, in order: wait until its channel is open; take the count sampled after its last
-    beat; scan the log; send the scan as the prefix (or as LOG and SUMMARY), then the payload.  There is
-    no other way out, so no payload beat leaves but behind a prefix sampled after it was complete.  The
-    sample of the next message is taken while this one is sent.
+    One message at a time, in order: wait until its channel is open and has room for all of it; take the count
+    sampled after its last beat, or when a stream starts; scan the log; send the scan as the prefix (or as LOG
+    and SUMMARY), then the payload.  There is no other way out, so no payload beat leaves but behind a prefix that
+    covers it.
 
-    **Latency**: ``latency`` cycles from a message's offer by the intake to the first beat of its record
-    header.
-    **Throughput**: one beat a cycle while a message is in flight; ``gap`` idle cycles between messages.
+    **Latency**: ``latency`` cycles from a buffered message's offer by the intake to its scan.
+    **Throughput**: one beat a cycle while a message is in flight.
 
     Parameters
     ----------
     config : InterlockConfig
     sample_latency : int
         Of the counter.
+    depth : int
+        Beats that the intake's buffer holds.
 
     Members
     -------
-    messages, payload : In(stream)
-        Whole messages from their intake: what they are, and their beats, header first.
+    messages, payload, progress, finish : In(stream), In(stream), In(StreamProgress), Out(1)
+        Messages from their intake, see :class:`Intake`.
     sample, sampled, count, bins : Out(1), In(1), In(96), In(96) array
         See :class:`FlopCounter`.
-    scan, scan_size, entries : Out(ScanStream), In, In(EntryStream)
-        See :class:`RegisterLog`.
-    open, ended : In(links)
-        The epochs, and strobes of their ends: the message being sent to that slot is dropped.
+    covered : Out(1)
+        With ``sampled``: somebody still wants this sample.
+    scan, described, full, n_sessions, n_externals, entries : Out, In
+        See :class:`Scan`.
+    open, opened, ended : In(links)
+        The epochs, and strobes of their first cycles and their ends: the message being sent to that slot is
+        dropped.
+    credit, credit_slot, credit_bytes : In
+        See :class:`Credits`.
+    freed, freed_slot, freed_bytes, request_full : In
+        See :class:`Notices`.
     session_id, ticks : In(128), In(64)
     records : Out(stream of RecordBeat)
         Records without seq and tag.
     host : Out(stream of Beat)
         LOG, SUMMARY and EXPORT messages.
+    window : Out(1)
+        Nothing may be released to the accelerator.
+    require_full : Out(links)
+        Strobes: an ABORT was sent.
+    granted, granted_slot, granted_bytes : Out
+        Strobe: so much more was granted to the peer of this slot.
     wipe : In(1)
     scan_started, scan_slot : Out(1), Out(8)
         Strobe: a scan was accepted, for this slot; ``links`` stands for an export.
-    record_started, slot, record_type, record_length : Out(1), Out(8), Out(8), Out(16)
-        Strobe: the header of a record leaves for ``slot``.
+    dropped, head_slot : Out(1), Out(8)
+        Strobe: a message for this slot was dropped, for it never could leave.
+    cut, cut_length, cut_last : Out
+        See :class:`StreamCutter`.
+    record, aborted, slot, record_type, record_length : Out(1), Out(1), Out(8), Out(8), Out(16)
+        Strobes: the header of a record of a message, of an ABORT, leaves for ``slot``.
+    granted_total, full_requested : Out(64), Out(1)
+        See :class:`Notices`; for ``granted_slot``.
     """
 
-    gap = 1
-
-    def __init__(self, *, config: InterlockConfig, sample_latency: int) -> None:
+    def __init__(self, *, config: InterlockConfig, sample_latency: int, depth: int) -> None:
         self.config = config
-        self.latency = sample_latency + 3
-        links, beat_bytes = config.links, config.beat_bytes
+        self.depth = depth
+        self.latency = sample_latency + Sampler.latency
+        links, beats = config.links, beat_stream(config.beat_bytes)
+        entries, staging = range(config.log_entries + 1), range(config.staging_bytes + 1)
         super().__init__(
             {
                 "messages": In(stream.Signature(MessageInfo(config.message_bytes))),
-                "payload": In(beat_stream(beat_bytes)),
+                "payload": In(beats),
+                "progress": In(StreamProgress(config.beat_bytes)),
+                "finish": Out(1),
                 "sample": Out(1),
                 "sampled": In(1),
                 "count": In(96),
+                "covered": Out(1),
                 "bins": In(96).array(len(Bin)),
-                "scan": Out(ScanStream),
-                "scan_size": In(range(config.log_entries + 1)),
+                "scan": Out(stream.Signature(ScanRequest)),
+                "described": In(1),
+                "full": In(1),
+                "n_sessions": In(entries),
+                "n_externals": In(entries),
                 "entries": In(EntryStream),
                 "open": In(links),
+                "opened": In(links),
                 "ended": In(links),
+                "credit": In(1),
+                "credit_slot": In(8),
+                "credit_bytes": In(GRANT_BITS),
+                "freed": In(1),
+                "freed_slot": In(8),
+                "freed_bytes": In(staging),
+                "request_full": In(links),
                 "session_id": In(128),
                 "ticks": In(64),
-                "records": Out(stream.Signature(RecordBeat(beat_bytes, links))),
-                "host": Out(beat_stream(beat_bytes)),
+                "records": Out(stream.Signature(RecordBeat(config.beat_bytes, links))),
+                "host": Out(beats),
+                "window": Out(1),
+                "require_full": Out(links),
+                "granted": Out(1),
+                "granted_slot": Out(8),
+                "granted_bytes": Out(staging),
                 "wipe": In(1),
                 "scan_started": Out(1),
                 "scan_slot": Out(8),
-                "record_started": Out(1),
+                "dropped": Out(1),
+                "head_slot": Out(8),
+                "cut": Out(1),
+                "cut_length": Out(16),
+                "cut_last": Out(1),
+                "record": Out(1),
+                "aborted": Out(1),
                 "slot": Out(8),
                 "record_type": Out(8),
                 "record_length": Out(16),
+                "granted_total": Out(GRANT_BITS),
+                "full_requested": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        links, beat_bytes = config.links, config.beat_bytes
-
-        # The oldest message, when its count has been sampled.
+        links = config.links
         m.submodules.sampler = sampler = Sampler(message_bytes=config.message_bytes)
+        m.submodules.credits = credits = Credits(links=links)
+        m.submodules.cutter = cutter = StreamCutter(beat_bytes=config.beat_bytes, depth=self.depth)
+        m.submodules.sender = sender = Sender(config=config)
+        m.submodules.exporter = exporter = Exporter(config=config)
+        m.submodules.notices = notices = Notices(config=config)
+        m.submodules.mux = mux = RecordMux(beat_bytes=config.beat_bytes, links=links)
+
         wiring.connect(m, wiring.flipped(self.messages), sampler.messages)
-        bins_in_use = Signal()
+        wiring.connect(m, sender.records, mux.messages)
+        wiring.connect(m, notices.records, mux.notices)
+        wiring.connect(m, mux.o, wiring.flipped(self.records))
+        wiring.connect(m, exporter.host, wiring.flipped(self.host))
+        wiring.connect(m, cutter.cuts, sender.cuts)
         m.d.comb += [
-            sampler.hold.eq(bins_in_use),
-            sampler.sampled.eq(self.sampled),
-            self.sample.eq(sampler.sample),
+            mux.ended.eq(self.ended),
+            sender.leaves.eq(mux.message_leaves),
+            notices.leaves.eq(mux.notice_leaves),
         ]
-        info = sampler.ready.payload
+        m.d.comb += [credits.ended.eq(self.ended), sender.ended.eq(self.ended)]
 
-        # The message at hand.
-        is_export = Signal()
-        length = Signal.like(info.length)
-        unannounced = Signal.like(info.length)  # bytes of payload that no record header has announced yet
-        header_left = Signal(range(MESSAGE_HEADER_BYTES // beat_bytes + 1))  # beats of a PEER header to skip
-        message_left = Signal()  # its last beat is still in the intake
-        scan_left = Signal()  # the last entry is still to come
-
-        slot_open = Signal()
-        cut = Signal()
-        for i in range(links):
-            with m.If(info.slot == i):
-                m.d.comb += slot_open.eq(self.open[i])
-            with m.If(self.slot == i):
-                m.d.comb += cut.eq(self.ended[i])
-
-        # One beat on its way out: the FSM below puts beats, this register holds them until they are taken.
-        out = Signal(RecordBeat(beat_bytes, links))
-        out_valid = Signal()
-        out_to_host = Signal()
-        put = Signal()
-        beat = Signal.like(out)
-        took = Signal()
-        emit = Signal()
+        # The oldest message: what it costs, and whether it may be sent now, or never.
+        head = sampler.head
+        is_export = head.kind == Kind.EXPORT
+        in_flight = Signal()  # a sample that was asked for
+        draining = Signal()  # what is left of a buffered message that was dropped
+        idle = ~sender.busy & ~exporter.busy & ~draining
+        slot_open = self.open.bit_select(head.slot, 1)
+        cost = Signal.like(credits.cost)
+        announced = Signal(97)
+        too_much = Signal()
+        summed = Signal(2)  # for how long the count has been added up with the bound
+        m.d.sync += [
+            cost.eq(cost_of(Mux(head.is_stream, head.maximum, head.length))),
+            announced.eq(self.count + head.bound),
+            too_much.eq(announced >= TOO_MANY),
+            summed.eq(Mux(sampler.take, 0, Cat(sampler.sampled, summed[0] & sampler.sampled))),
+        ]
+        ready = sampler.waiting & idle & Mux(head.is_stream, summed[1], sampler.sampled)
+        over_bound = head.is_stream & too_much
         m.d.comb += [
-            took.eq((self.records.valid & self.records.ready) | (self.host.valid & self.host.ready)),
-            emit.eq(put & (~out_valid | took)),
-            beat.slot.eq(self.slot),
-            self.records.payload.eq(out),
-            self.records.valid.eq(out_valid & ~out_to_host),
-            self.host.valid.eq(out_valid & out_to_host),
+            credits.slot.eq(head.slot),
+            credits.cost.eq(cost),
+            credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
+            sampler.start.eq(idle & slot_open & credits.affordable),
+            self.scan.valid.eq(ready & (is_export | (slot_open & credits.affordable)) & ~over_bound),
+            self.scan.payload.slot.eq(self.scan_slot),
+            self.scan.payload.count.eq(self.count),
+            self.scan.payload.bound.eq(head.bound),
+            self.scan_slot.eq(Mux(is_export, links, head.slot)),
+            self.scan_started.eq(self.scan.valid & self.scan.ready),
+            self.dropped.eq(
+                sampler.waiting
+                & idle
+                & ~in_flight
+                & ~is_export
+                & slot_open
+                & (credits.hopeless | (ready & over_bound))
+            ),
+            self.head_slot.eq(head.slot),
+            sampler.take.eq(self.scan_started | self.dropped),
         ]
-        m.d.comb += [self.host.payload[field].eq(out[field]) for field in ("data", "keep", "first", "last")]
-        with m.If(emit):
-            m.d.sync += [out.eq(beat), out_valid.eq(1), out_to_host.eq(is_export)]
-        with m.Elif(took):
-            m.d.sync += out_valid.eq(0)
 
-        index = Signal(range(MAX_BEATS))  # of the beat within a header, an entry or the summary
-        is_last_beat = Signal()  # of that
-        with m.If(emit):
-            m.d.sync += index.eq(Mux(is_last_beat, 0, index + 1))
+        # One sample at a time: what comes of it is for whoever asked.
+        with m.If(self.sample | self.sampled):
+            m.d.sync += in_flight.eq(self.sample)
+        m.d.comb += [
+            self.sample.eq(sampler.sample | cutter.sample),
+            sampler.hold.eq(exporter.needs_bins | in_flight),
+            cutter.hold.eq(in_flight),
+            sampler.done.eq(self.sampled),
+            cutter.done.eq(self.sampled),
+            cutter.count.eq(self.count),
+            self.covered.eq(self.sampled & (sampler.sampling | cutter.sampling)),
+        ]
 
-        def put_word(word, octets: int) -> None:
-            """Puts ``word``, a big-endian integer of ``octets`` bytes, beat by beat."""
+        # A stream that is being sent, or was dropped.
+        with m.If(self.scan_started):
+            m.d.sync += cutter.announced.eq(announced)
+        m.d.comb += [
+            cutter.progress.eq(self.progress),
+            cutter.active.eq(sender.streaming),
+            sender.failed.eq(cutter.failed),
+            self.finish.eq(sender.finish | (self.dropped & head.is_stream)),
+            cutter.finish.eq(self.finish),
+            self.window.eq(sender.streaming | (self.scan_started & head.is_stream)),
+            self.require_full.eq(sender.aborted << sender.slot),
+        ]
+
+        # Whose the entries and the payload are.
+        outgoing = sender.message
+        m.d.comb += [
+            sender.begin.eq(self.scan_started & ~is_export),
+            *(outgoing[name].eq(head[name]) for name in ("slot", "length", "is_stream", "bound", "empty")),
+            outgoing.cost.eq(cost),
+            sender.described.eq(self.described),
+            sender.full.eq(self.full),
+            exporter.begin.eq(self.scan_started & is_export),
+            exporter.length.eq(head.length),
+            exporter.session_id.eq(self.session_id),
+            exporter.ticks.eq(self.ticks),
+            *(to.eq(bin) for to, bin in zip(exporter.bins, self.bins, strict=True)),
+        ]
+        for user in (sender, exporter):
             m.d.comb += [
-                put.eq(1),
-                beat.data.eq(
-                    network(word).word_select(index[: (octets // beat_bytes).bit_length()], 8 * beat_bytes)
-                ),
-                beat.keep.eq(-1),
-                is_last_beat.eq(index == octets // beat_bytes - 1),
+                user.n_sessions.eq(self.n_sessions),
+                user.n_externals.eq(self.n_externals),
+                user.entries.payload.eq(self.entries.payload),
+                user.payload.payload.eq(self.payload.payload),
             ]
-
-        is_prefix = Signal()
-        record = Signal(RecordHeader)
-        chunk = Signal(range(RECORD_MAX_LENGTH + 1))
-        record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))  # of payload, still to put
-        is_final = Signal()
-        m.d.comb += [
-            is_final.eq(unannounced <= RECORD_MAX_LENGTH),
-            chunk.eq(Mux(is_final, unannounced, RECORD_MAX_LENGTH)),
-            record.version.eq(RECORD_VERSION),
-        ]
-        with m.If(is_prefix):
-            m.d.comb += [
-                record.type.eq(RecordType.PREFIX),
-                record.length.eq(PREFIX_HEADER_BYTES + ENTRY_BYTES * self.scan_size),
-                record.flags.eq(Mux(length == 0, RecordFlag.SOM | RecordFlag.EOM, RecordFlag.SOM)),
-            ]
-        with m.Else():
-            m.d.comb += [
-                record.type.eq(RecordType.PAYLOAD),
-                record.length.eq(chunk),
-                record.flags.eq(Mux(is_final, RecordFlag.EOM, 0)),
-            ]
-        prefix = Signal(PrefixHeader)
-        m.d.comb += [prefix.n_sessions.eq(self.scan_size), prefix.flags.eq(PrefixFlag.FULL)]
-
-        m.submodules.summary = summary = Summary(beat_bytes=beat_bytes)
-        m.d.comb += [
-            summary.begin.eq(self.scan_started & (info.kind == Kind.EXPORT)),
-            summary.ticks.eq(self.ticks),
-            summary.session_id.eq(self.session_id),
-            summary.payload_length.eq(length),
-            summary.n_sessions.eq(self.scan_size),
-            *(to.eq(bin) for to, bin in zip(summary.bins, self.bins, strict=True)),
-            summary.add.eq(self.entries.valid & self.entries.ready),
-            summary.entry.eq(self.entries.payload.entry),
-            summary.index.eq(index),
-        ]
-        is_summary = Signal()
-        header = Signal(MessageHeader)
-        m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
-
-        with m.If((header_left != 0) & self.payload.valid):
+            with m.If(exporter.busy if user is exporter else ~exporter.busy & ~draining):
+                m.d.comb += [
+                    user.entries.valid.eq(self.entries.valid),
+                    self.entries.ready.eq(user.entries.ready),
+                    user.payload.valid.eq(self.payload.valid),
+                    self.payload.ready.eq(user.payload.ready),
+                ]
+        with m.If(draining):
             m.d.comb += self.payload.ready.eq(1)
-            m.d.sync += header_left.eq(header_left - 1)
-        with m.If(self.payload.valid & self.payload.ready & self.payload.payload.last):
-            m.d.sync += message_left.eq(0)
-        with m.If(self.entries.valid & self.entries.ready & self.entries.payload.last):
-            m.d.sync += scan_left.eq(0)
+            with m.If(self.payload.valid & self.payload.payload.last):
+                m.d.sync += draining.eq(0)
+        with m.If(self.dropped & ~head.is_stream):
+            m.d.sync += draining.eq(1)
 
-        state = Signal(State)
-        with m.Switch(state):
-            with m.Case(State.IDLE):
-                has_way = (info.kind == Kind.EXPORT) | slot_open
-                may_begin = sampler.ready.valid & ~message_left & has_way
-                m.d.comb += [
-                    self.scan_slot.eq(Mux(info.kind == Kind.EXPORT, links, info.slot)),
-                    self.scan.valid.eq(may_begin),
-                    self.scan.payload.eq(self.count),
-                    sampler.ready.ready.eq(self.scan_started),
-                    self.scan_started.eq(may_begin & self.scan.ready),
-                ]
-                with m.If(self.scan_started):
-                    m.d.sync += [
-                        length.eq(info.length),
-                        unannounced.eq(info.length),
-                        message_left.eq(1),
-                        scan_left.eq(1),
-                        index.eq(0),
-                    ]
-                    with m.If(info.kind == Kind.EXPORT):
-                        m.d.sync += [
-                            is_export.eq(1),
-                            bins_in_use.eq(1),
-                            is_summary.eq(0),
-                            self.slot.eq(links),
-                        ]
-                        m.d.sync += state.eq(State.MESSAGE_HEADER)
-                    with m.Else():
-                        m.d.sync += [
-                            is_export.eq(0),
-                            is_prefix.eq(1),
-                            self.slot.eq(info.slot),
-                            header_left.eq(MESSAGE_HEADER_BYTES // beat_bytes),
-                        ]
-                        m.d.sync += state.eq(State.RECORD_HEADER)
+        # Credit, in both directions.
+        m.d.comb += [
+            credits.credit.eq(self.credit),
+            credits.credit_slot.eq(self.credit_slot),
+            credits.credit_bytes.eq(self.credit_bytes),
+            credits.spend.eq(sender.begin),
+            credits.refund.eq(sender.finish),
+            credits.refund_slot.eq(sender.slot),
+            credits.refund_bytes.eq(sender.refund),
+            notices.open.eq(self.open),
+            notices.opened.eq(self.opened),
+            notices.ended.eq(self.ended),
+            notices.freed.eq(self.freed),
+            notices.freed_slot.eq(self.freed_slot),
+            notices.freed_bytes.eq(self.freed_bytes),
+            notices.request_full.eq(self.request_full),
+            self.granted.eq(notices.granted),
+            self.granted_slot.eq(notices.slot),
+            self.granted_bytes.eq(notices.granted_bytes),
+        ]
 
-            with m.Case(State.RECORD_HEADER):
-                put_word(record, RECORD_HEADER_BYTES)
-                m.d.comb += [
-                    beat.first.eq(index == 0),
-                    self.record_started.eq(emit & beat.first & ~cut),
-                ]
-                with m.If(emit & is_last_beat):
-                    m.d.sync += state.eq(State.PREFIX_HEADER)
-                    with m.If(~is_prefix):
-                        m.d.sync += [
-                            unannounced.eq(unannounced - chunk),
-                            record_beats.eq((chunk + beat_bytes - 1) // beat_bytes),
-                        ]
-                        m.d.sync += state.eq(State.PAYLOAD)
-
-            with m.Case(State.PREFIX_HEADER):
-                put_word(prefix, PREFIX_HEADER_BYTES)
-                with m.If(emit & is_last_beat):
-                    m.d.sync += state.eq(State.ENTRIES)
-
-            with m.Case(State.ENTRIES):
-                put_word(self.entries.payload.entry, ENTRY_BYTES)
-                m.d.comb += [
-                    put.eq(self.entries.valid),
-                    beat.last.eq(is_last_beat & self.entries.payload.last),
-                    self.entries.ready.eq(emit & is_last_beat),
-                ]
-                with m.If(emit & beat.last):
-                    m.d.sync += [is_prefix.eq(0), is_summary.eq(1)]
-                    with m.If(is_export):
-                        m.d.sync += state.eq(State.MESSAGE_HEADER)
-                    with m.Elif(length == 0):
-                        m.d.sync += state.eq(State.IDLE)
-                    with m.Else():
-                        m.d.sync += state.eq(State.RECORD_HEADER)
-
-            with m.Case(State.PAYLOAD):
-                m.d.comb += [
-                    put.eq(self.payload.valid & (header_left == 0)),
-                    beat.data.eq(self.payload.payload.data),
-                    beat.keep.eq(self.payload.payload.keep),
-                    beat.last.eq(record_beats == 1),
-                    is_last_beat.eq(1),
-                ]
-                with m.If(header_left == 0):
-                    m.d.comb += self.payload.ready.eq(emit)
-                with m.If(emit):
-                    m.d.sync += record_beats.eq(record_beats - 1)
-                    with m.If(beat.last):
-                        m.d.sync += state.eq(State.RECORD_HEADER)
-                        with m.If(self.payload.payload.last):
-                            m.d.sync += state.eq(State.IDLE)
-
-            with m.Case(State.MESSAGE_HEADER):
-                put_word(header, MESSAGE_HEADER_BYTES)
-                m.d.comb += beat.first.eq(index == 0)
-                with m.If(emit & is_last_beat):
-                    m.d.sync += state.eq(State.ENTRIES)
-                    with m.If(is_summary):
-                        m.d.sync += state.eq(State.SUMMARY)
-
-            with m.Case(State.SUMMARY):
-                m.d.comb += [
-                    put.eq(1),
-                    beat.data.eq(summary.data),
-                    beat.keep.eq(Mux(is_last_beat, summary.last_keep, -1)),
-                    beat.last.eq(is_last_beat),
-                    is_last_beat.eq(index == summary.beats - 1),
-                ]
-                with m.If(emit & is_last_beat):
-                    m.d.sync += bins_in_use.eq(0)
-                    m.d.sync += state.eq(State.COPY)
-
-            with m.Case(State.COPY):
-                # The EXPORT message leaves as the accelerator sent it, header and all.
-                m.d.comb += [
-                    put.eq(self.payload.valid),
-                    is_last_beat.eq(1),
-                    self.payload.ready.eq(emit),
-                    *(
-                        beat[field].eq(self.payload.payload[field])
-                        for field in ("data", "keep", "first", "last")
-                    ),
-                ]
-                with m.If(emit & beat.last):
-                    m.d.sync += state.eq(State.IDLE)
-
-            with m.Case(State.ABANDON):
-                m.d.comb += self.entries.ready.eq(1)
-                with m.If(message_left):
-                    m.d.comb += self.payload.ready.eq(1)
-                with m.If(~message_left & ~scan_left):
-                    m.d.sync += state.eq(State.IDLE)
-
-        with m.If(cut & (state != State.IDLE)):
-            m.d.sync += [header_left.eq(0), state.eq(State.ABANDON)]
-
-        # Nothing of an ended epoch stays in the output register, nor gets into it in this cycle; the register
-        # may still hold the end of a message before, to another slot.
-        for i in range(links):
-            with m.If(self.ended[i] & ~emit & ~out_to_host & (out.slot == i)):
-                m.d.sync += out_valid.eq(0)
-        with m.If(cut & emit):
-            m.d.sync += out_valid.eq(0)
-
-        m.d.comb += [self.record_type.eq(record.type), self.record_length.eq(record.length)]
+        m.d.comb += [
+            self.cut.eq(cutter.cut),
+            self.cut_length.eq(cutter.cut_length),
+            self.cut_last.eq(cutter.cut_last),
+            self.record.eq(sender.record),
+            self.aborted.eq(sender.aborted),
+            self.slot.eq(sender.slot),
+            self.record_type.eq(sender.type),
+            self.record_length.eq(sender.length),
+            self.granted_total.eq(notices.granted_total),
+            self.full_requested.eq(notices.full_requested),
+        ]
         return ResetInserter(self.wipe)(m)

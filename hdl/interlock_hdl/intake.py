@@ -1,28 +1,64 @@
-"""Takes whole, legal messages from a port that is not trusted."""
+"""Takes legal messages from a port that is not trusted: whole ones, and streams as they come."""
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import beat_stream, keep_is_legal
-from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
+from interlock_hdl.message import (
+    MAXIMUM_BITS,
+    MESSAGE_HEADER_BYTES,
+    Kind,
+    MessageFlag,
+    MessageHeader,
+    StreamDescriptor,
+)
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.register_queue import RegisterQueue
 from interlock_hdl.wire import network
 
 
 class MessageInfo(data.StructLayout):
-    """What is known of a buffered message.
+    """What is known of an accepted message.
 
     Members
     -------
     kind : its :class:`~interlock_hdl.message.Kind`
     slot : the slot that a PEER message goes to, else 0
-    length : bytes of payload
+    length : bytes of payload of a buffered message
+    is_stream : it is a stream
+    maximum, bound : most bytes of payload, and most FLOPs, of a stream
+    empty : there is no payload
     """
 
     def __init__(self, message_bytes: int) -> None:
-        super().__init__({"kind": 8, "slot": 8, "length": range(message_bytes + 1)})
+        super().__init__(
+            {
+                "kind": 8,
+                "slot": 8,
+                "length": range(message_bytes + 1),
+                "is_stream": 1,
+                "maximum": MAXIMUM_BITS,
+                "bound": 96,
+                "empty": 1,
+            }
+        )
+
+
+class StreamProgress(data.StructLayout):
+    """What has become of a stream's payload, each a strobe.
+
+    Members
+    -------
+    beat : a further beat is in the buffer
+    last : with ``beat``: it is the last one
+    kept : with ``last``: bytes in it, modulo the beat's size
+    broken : a beat was wrong; no further one comes
+    """
+
+    def __init__(self, beat_bytes: int) -> None:
+        super().__init__({"beat": 1, "last": 1, "kept": range(beat_bytes), "broken": 1})
 
 
 class Intake(wiring.Component):
@@ -32,6 +68,9 @@ class Intake(wiring.Component):
     taken to its ``last`` and leaves no trace in the buffer.  Once it is known to be refused it is never
     held up, and one longer than ``message_bytes`` is known in time: the port never waits for room that
     cannot come.
+
+    A stream is offered once its descriptor is there, and its payload as it comes.  Behind a stream no beat is
+    taken until ``finish``; what is left of it then is dropped, in the buffer and at the port.
 
     Latency: ``latency`` cycles from a message's last beat to its first at ``o``.  Throughput: one beat a
     cycle, messages back to back.
@@ -45,12 +84,19 @@ class Intake(wiring.Component):
     slots : int
         Slots that a PEER message may name.
     message_bytes : int
-        Largest payload, a multiple of 16.
+        Largest payload of a buffered message, a multiple of 16.
     messages : int
         Largest payloads that the buffer's memory is as deep as.  (Room for so many headers as well would
         double the block RAMs of the usual sizes, powers of two.)
+    streams : bool
+        Whether a PEER message may be a stream.
     drain : bool
         Whether beats are taken and discarded while ``wipe`` is high.
+
+    Attributes
+    ----------
+    depth : int
+        Beats that the buffer holds.
 
     Members
     -------
@@ -59,11 +105,16 @@ class Intake(wiring.Component):
     enable : In(1)
         The gate: while it is low (and nothing is drained) no beat is taken.
     o : Out(beat stream)
-        Accepted messages, headers included.
+        Accepted messages, headers and descriptors included.
     messages : Out(stream of MessageInfo)
-        One for each message at ``o``, in the same order, offered once the whole message is in the buffer.
+        One for each message at ``o``, in the same order, offered once the whole message is in the buffer, or
+        a stream's descriptor.
+    progress : Out(StreamProgress)
+        Of the stream that was accepted last.
+    finish : In(1)
+        Strobe: the stream is done with.
     accepted, refused : Out(1)
-        Strobes in the cycle in which a message's last beat is taken.
+        Strobes in the cycle in which a message's last beat, or a stream's descriptor, is taken.
     not_first : Out(1)
         Strobe: the first beat since ``wipe`` had no ``first``.
     wipe : In(1)
@@ -82,6 +133,7 @@ class Intake(wiring.Component):
         slots: int,
         message_bytes: int,
         messages: int = 2,
+        streams: bool = False,
         drain: bool,
     ) -> None:
         if not kinds:
@@ -97,13 +149,18 @@ class Intake(wiring.Component):
         self.slots = slots
         self.message_bytes = message_bytes
         self.capacity = messages
+        self.streams = streams
         self.drain = drain
+        largest = (2 * MESSAGE_HEADER_BYTES + message_bytes) // beat_bytes
+        self.depth = max(messages * message_bytes // beat_bytes, largest)
         super().__init__(
             {
                 "i": In(beat_stream(beat_bytes)),
                 "enable": In(1),
                 "o": Out(beat_stream(beat_bytes)),
                 "messages": Out(stream.Signature(MessageInfo(message_bytes))),
+                "progress": Out(StreamProgress(beat_bytes)),
+                "finish": In(1),
                 "accepted": Out(1),
                 "refused": Out(1),
                 "not_first": Out(1),
@@ -114,12 +171,11 @@ class Intake(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        header_beats = MESSAGE_HEADER_BYTES // self.beat_bytes
+        header_beats = MESSAGE_HEADER_BYTES // self.beat_bytes  # of a descriptor, too
         payload_beats = self.message_bytes // self.beat_bytes
         beat = self.i.p
 
-        depth = max(self.capacity * payload_beats, header_beats + payload_beats)
-        m.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=depth)
+        m.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=self.depth)
         queue = RegisterQueue(shape=MessageInfo(self.message_bytes), depth=max(2, self.capacity))
         m.submodules.queue = ResetInserter(self.wipe)(queue)
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
@@ -128,6 +184,7 @@ class Intake(wiring.Component):
             self.messages.valid.eq(queue.o.valid & ~self.wipe),
             queue.o.ready.eq(self.messages.ready),
             buffer.wipe.eq(self.wipe),
+            buffer.flush.eq(self.finish),
             self.wiped.eq(buffer.wiped),
         ]
 
@@ -135,32 +192,57 @@ class Intake(wiring.Component):
         since_wipe = Signal(init=1)  # no beat was taken yet
         starting = Signal(init=1)
         in_header = Signal(init=1)
-        header_left = Signal(range(header_beats), init=header_beats - 1)
-        earlier = Signal(8 * (MESSAGE_HEADER_BYTES - self.beat_bytes))  # beats of the header already taken
+        in_descriptor = Signal()
+        head_left = Signal(range(header_beats), init=header_beats - 1)  # beats of header or descriptor
+        earlier = Signal(8 * (MESSAGE_HEADER_BYTES - self.beat_bytes))  # of it, already taken
         payload_taken = Signal(range(payload_beats + 1))
-        refusing = Signal()  # the message is refused already
+        refusing = Signal()  # the message is refused, broken or finished already
+        # The stream, from its descriptor on until it is finished.
+        streaming = Signal()
+        ended = Signal()  # its last beat was taken
+        finished = Signal()  # it is finished, and its last beat is still to come
+        maximum_left = Signal(MAXIMUM_BITS)  # bytes of payload that may still come
 
         # A message that is being refused always has room: the place that its wrong beat found, and left.
-        room = buffer.i.ready & queue.i.ready
+        room = buffer.i.ready & queue.i.ready & ~(streaming & ended)
         m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & room))
         taken = self.i.valid & self.i.ready & ~self.wipe
 
         # What is wrong with this beat.
         header = Signal(MessageHeader)
-        m.d.comb += header.eq(network(Cat(earlier, beat.data)))
-        header_ends = in_header & (header_left == 0)
-        names_slot = Mux(header.kind == Kind.PEER, header.peer < self.slots, header.peer == 0)
+        descriptor = Signal(StreamDescriptor)
+        head = network(Cat(earlier, beat.data))
+        m.d.comb += [header.eq(head), descriptor.eq(head)]
+        head_ends = head_left == 0
+        header_ends = in_header & head_ends
+        descriptor_ends = in_descriptor & head_ends
+        kept = sum(beat.keep)
+
+        is_peer = header.kind == Kind.PEER
+        names_slot = Mux(is_peer, header.peer < self.slots, header.peer == 0)
         kind_known = Cat(header.kind == kind for kind in self.kinds).any()
-        header_legal = kind_known & (header.flags == 0) & names_slot & (header.bound == 0)
-        header_cut = in_header & beat.last & ~(header_ends & beat.keep.all())
-        too_long = ~in_header & (payload_taken == payload_beats - 1) & ~beat.last
+        is_stream = is_peer & (header.flags == MessageFlag.STREAM) & self.streams
+        flags_legal = is_stream | ((header.flags == 0) & (header.bound == 0))
+        header_legal = kind_known & flags_legal & names_slot
+        descriptor_legal = ~descriptor.maximum[MAXIMUM_BITS:].any() & (descriptor.reserved == 0)
+        head_whole = head_ends & beat.keep.all() & ~(in_header & is_stream)
+        head_cut = (in_header | in_descriptor) & beat.last & ~head_whole
+        in_payload = ~in_header & ~in_descriptor
+        of_stream = streaming & ~ended  # what is taken now is its payload
+        scarce = ~maximum_left[exact_log2(self.beat_bytes) :].any()
+        exceeds = Mux(
+            of_stream,
+            scarce & (kept > maximum_left[: exact_log2(self.beat_bytes)]),
+            (payload_taken == payload_beats - 1) & ~beat.last,
+        )
         wrong = Signal()
         m.d.comb += wrong.eq(
             ~keep_is_legal(beat)
             | (beat.first != starting)
             | (header_ends & ~header_legal)
-            | header_cut
-            | too_long
+            | (descriptor_ends & ~descriptor_legal)
+            | head_cut
+            | (in_payload & exceeds)
         )
         fault = refusing | wrong
 
@@ -168,34 +250,65 @@ class Intake(wiring.Component):
         info = queue.i.p
         kind = Signal.like(header.kind)
         slot = Signal(8)
+        bound = Signal.like(header.bound)
+        ends_whole = beat.last & ~in_descriptor & ~of_stream
         m.d.comb += [
+            self.accepted.eq(taken & ~fault & (descriptor_ends | ends_whole)),
+            self.refused.eq(taken & beat.last & fault & ~of_stream & ~finished),
+            self.not_first.eq(taken & since_wipe & ~beat.first),
             buffer.i.valid.eq(taken & ~refusing),
             buffer.i.payload.eq(beat),
-            buffer.commit.eq(taken & beat.last & ~fault),
+            buffer.commit.eq(self.accepted | (taken & of_stream & ~fault)),
             buffer.discard.eq(taken & fault),
-            queue.i.valid.eq(buffer.commit),
+            queue.i.valid.eq(self.accepted),
             info.kind.eq(Mux(in_header, header.kind, kind)),
             info.slot.eq(Mux(in_header, header.peer, slot)),
-            info.length.eq(Mux(in_header, 0, payload_taken * self.beat_bytes + sum(beat.keep))),
-            self.accepted.eq(buffer.commit),
-            self.refused.eq(taken & beat.last & fault),
-            self.not_first.eq(taken & since_wipe & ~beat.first),
+            info.length.eq(Mux(in_payload, payload_taken * self.beat_bytes + kept, 0)),
+            info.is_stream.eq(in_descriptor),
+            info.maximum.eq(descriptor.maximum),
+            info.bound.eq(Mux(in_descriptor, bound, 0)),
+            info.empty.eq(~in_payload),
         ]
+        with m.If(in_descriptor):
+            m.d.comb += info.empty.eq(beat.last)
 
         state = Module()
+        m.submodules.state = ResetInserter(self.wipe)(state)
         with state.If(taken):
             state.d.sync += [since_wipe.eq(0), starting.eq(beat.last), refusing.eq(fault & ~beat.last)]
+            state.d.sync += head_left.eq(Mux(head_ends | beat.last, header_beats - 1, head_left - 1))
             with state.If(beat.last):
-                state.d.sync += [in_header.eq(1), header_left.eq(header_beats - 1), payload_taken.eq(0)]
-            with state.Elif(in_header):
+                state.d.sync += [in_header.eq(1), in_descriptor.eq(0), payload_taken.eq(0), finished.eq(0)]
+            with state.Elif(~in_payload):
                 state.d.sync += [
-                    in_header.eq(~header_ends),
-                    header_left.eq(header_left - 1),
+                    in_header.eq(in_header & ~head_ends),
+                    in_descriptor.eq(Mux(in_header, header_ends & is_stream, ~head_ends)),
                     earlier.eq(Cat(earlier, beat.data)[8 * self.beat_bytes :]),
-                    kind.eq(header.kind),
-                    slot.eq(header.peer),
                 ]
             with state.Elif(~fault):
                 state.d.sync += payload_taken.eq(payload_taken + 1)
-        m.submodules.state = ResetInserter(self.wipe)(state)
+            with state.If(in_header):
+                state.d.sync += [kind.eq(header.kind), slot.eq(header.peer), bound.eq(header.bound)]
+
+        # Payload of a stream is told of when it is in the buffer.
+        progress = self.progress
+        told = taken & of_stream & ~refusing & ~self.finish
+        state.d.sync += [
+            progress.beat.eq(told & ~wrong),
+            progress.last.eq(told & ~wrong & beat.last),
+            progress.kept.eq(kept),
+            progress.broken.eq(told & wrong),
+        ]
+        with state.If(taken & descriptor_ends & ~fault):
+            state.d.sync += [
+                streaming.eq(1),
+                ended.eq(beat.last),
+                maximum_left.eq(descriptor.maximum),
+            ]
+        with state.Elif(taken & of_stream):
+            state.d.sync += [ended.eq(beat.last), maximum_left.eq(maximum_left - kept)]
+        with state.If(self.finish):
+            state.d.sync += streaming.eq(0)
+            with state.If(of_stream & ~(taken & beat.last)):
+                state.d.sync += [refusing.eq(1), finished.eq(1)]
         return m

@@ -11,10 +11,11 @@ from interlock_hdl.config import InterlockConfig
 from interlock_hdl.counter import FlopCounter
 from interlock_hdl.egress import Egress
 from interlock_hdl.events import OpEvent
+from interlock_hdl.external import External
 from interlock_hdl.ingress import Ingress
 from interlock_hdl.intake import Intake
 from interlock_hdl.link import LinkEpoch
-from interlock_hdl.log.register_log import RegisterLog
+from interlock_hdl.log.log import Log
 from interlock_hdl.message import Kind
 from interlock_hdl.ports import LinkPort
 from interlock_hdl.session import Alarm, Session
@@ -48,13 +49,15 @@ class Interlock(wiring.Component):
     host_in, host_out : In, Out (stream of Beat)
     links : Out(LinkPort) array
     random : In(stream of 32)
-        Entropy for the session id.
+        Entropy for the session id, and for a hashed log's key.
     maker, serial : In(32)
         Who this device is.
     roll : In(1)
         Strobe: end this session, start another.
     reopen : In(links)
         Strobe: open a closed channel again.
+    request_full : In(links)
+        Strobe: ask the peer for a FULL prefix.
     is_open, alarm, link_open : Out
         Gates, alarm causes (bits as :class:`Alarm`), epochs.
     counting : Out(1)
@@ -84,6 +87,7 @@ class Interlock(wiring.Component):
                 "serial": In(32),
                 "roll": In(1),
                 "reopen": In(links),
+                "request_full": In(links),
                 "is_open": Out(1),
                 "alarm": Out(len(Alarm)),
                 "link_open": Out(links),
@@ -97,14 +101,15 @@ class Interlock(wiring.Component):
         config = self.config
         beat_bytes, links = config.beat_bytes, config.links
 
-        m.submodules.session = session = Session()
+        m.submodules.session = session = Session(key_words=config.key_words)
         m.submodules.counter = counter = self.counter
-        m.submodules.log = log = RegisterLog(entries=config.log_entries)
+        m.submodules.log = log = Log(config)
         m.submodules.tx_intake = tx_intake = Intake(
             beat_bytes=beat_bytes,
             kinds=(Kind.PEER, Kind.EXPORT),
             slots=links,
             message_bytes=config.message_bytes,
+            streams=True,
             drain=True,
         )
         m.submodules.host_intake = host_intake = Intake(
@@ -114,7 +119,10 @@ class Interlock(wiring.Component):
             message_bytes=config.message_bytes,
             drain=False,
         )
-        m.submodules.egress = egress = Egress(config=config, sample_latency=counter.latency)
+        m.submodules.external = external = External(config=config)
+        m.submodules.egress = egress = Egress(
+            config=config, sample_latency=counter.latency, depth=tx_intake.depth
+        )
         m.submodules.ingress = ingress = Ingress(config=config)
         m.submodules.seal = seal = ClearSeal(beat_bytes=beat_bytes, links=links)
         opens = [ClearOpen(beat_bytes=beat_bytes) for _ in range(links)]
@@ -124,8 +132,8 @@ class Interlock(wiring.Component):
             m.submodules[f"epoch_{i}"] = epochs[i]
 
         # Session
-        with_memory = [tx_intake, host_intake, ingress, *opens]
-        for block in (*with_memory, counter, log, egress, seal):
+        with_memory = [tx_intake, host_intake, external, log, ingress, *opens]
+        for block in (*with_memory, counter, egress, seal):
             m.d.comb += block.wipe.eq(session.wipe)
         wiring.connect(m, wiring.flipped(self.random), session.random)
         m.d.comb += [
@@ -161,34 +169,71 @@ class Interlock(wiring.Component):
             *(to.eq(bin) for to, bin in zip(egress.bins, counter.bins, strict=True)),
         ]
 
+        # Log
+        wiring.connect(m, egress.scan, log.scan)
+        wiring.connect(m, log.entries, egress.entries)
+        wiring.connect(m, ingress.merge, log.merge)
+        m.d.comb += [
+            log.key.eq(session.key),
+            log.require_full.eq(
+                Cat(epoch.opened for epoch in epochs) | egress.require_full | ingress.require_full
+            ),
+            ingress.merged.eq(log.merged),
+            ingress.answer.eq(log.answer),
+            *(
+                egress_input.eq(log_output)
+                for egress_input, log_output in (
+                    (egress.described, log.described),
+                    (egress.full, log.full),
+                    (egress.n_sessions, log.n_sessions),
+                    (egress.n_externals, log.n_externals),
+                )
+            ),
+        ]
+
         # Out: accelerator → egress → seal → links, or host
         wiring.connect(m, wiring.flipped(self.tx), tx_intake.i)
         wiring.connect(m, tx_intake.messages, egress.messages)
         wiring.connect(m, tx_intake.o, egress.payload)
-        wiring.connect(m, egress.scan, log.scan)
-        wiring.connect(m, log.entries, egress.entries)
         wiring.connect(m, egress.records, seal.i)
         self._gate(m, session.open, egress.host, self.host_out)
         m.d.comb += [
             tx_intake.enable.eq(session.open),
-            egress.scan_size.eq(log.scan_size),
+            tx_intake.finish.eq(egress.finish),
+            egress.progress.eq(tx_intake.progress),
             egress.session_id.eq(session.session_id),
             egress.ticks.eq(session.ticks),
+            egress.request_full.eq(self.request_full),
         ]
 
         # In: links → open → ingress → accelerator, and host
         wiring.connect(m, wiring.flipped(self.host_in), host_intake.i)
-        wiring.connect(m, host_intake.messages, ingress.host_messages)
-        wiring.connect(m, host_intake.o, ingress.host)
-        wiring.connect(m, ingress.merge, log.merge)
+        wiring.connect(m, host_intake.messages, external.messages)
+        wiring.connect(m, host_intake.o, external.i)
+        wiring.connect(m, external.merge, ingress.local)
+        wiring.connect(m, external.o, ingress.host)
         self._gate(m, session.open, ingress.rx, self.rx)
         m.d.comb += [
             host_intake.enable.eq(session.open),
-            ingress.enter.eq(session.enter),
+            external.enter.eq(session.enter),
+            external.session_id.eq(session.session_id),
+            external.merged.eq(ingress.local_merged),
+            external.answer.eq(log.answer),
             ingress.session_id.eq(session.session_id),
-            ingress.own_ready.eq(log.own_ready),
-            ingress.merged.eq(log.merged),
-            ingress.answer.eq(log.answer),
+        ]
+
+        # Credit, in both directions, and what holds releases back.
+        m.d.comb += [
+            egress.credit.eq(ingress.credit),
+            egress.credit_slot.eq(ingress.credit_slot),
+            egress.credit_bytes.eq(ingress.credit_bytes),
+            egress.freed.eq(ingress.freed),
+            egress.freed_slot.eq(ingress.source),
+            egress.freed_bytes.eq(ingress.freed_bytes),
+            ingress.granted.eq(egress.granted),
+            ingress.granted_slot.eq(egress.granted_slot),
+            ingress.granted_bytes.eq(egress.granted_bytes),
+            ingress.window.eq(egress.window),
         ]
 
         # Links
@@ -207,6 +252,7 @@ class Interlock(wiring.Component):
                 opened.open.eq(epoch.open),
                 seal.flush[i].eq(epoch.ended),
                 egress.open[i].eq(epoch.open),
+                egress.opened[i].eq(epoch.opened),
                 egress.ended[i].eq(epoch.ended),
                 ingress.open[i].eq(epoch.open),
                 ingress.ended[i].eq(epoch.ended),
@@ -227,23 +273,36 @@ class Interlock(wiring.Component):
             self.trace.tx_refuse.eq(tx_intake.refused),
             self.trace.host_accept.eq(host_intake.accepted),
             self.trace.host_refuse.eq(host_intake.refused),
+            self.trace.drop.eq(egress.dropped),
+            self.trace.drop_slot.eq(egress.head_slot),
             self.trace.take.eq(ingress.taken),
             self.trace.take_slot.eq(ingress.slot),
-            self.trace.sample.eq(counter.sampled),
+            self.trace.release.eq(ingress.released),
+            self.trace.release_slot.eq(ingress.source),
+            self.trace.sample.eq(egress.covered),
             self.trace.scan.eq(egress.scan_started),
             self.trace.scan_slot.eq(egress.scan_slot),
             self.trace.ticks.eq(egress.scan_started & (egress.scan_slot == links)),
             self.trace.ticks_value.eq(session.ticks),
+            self.trace.cut.eq(egress.cut),
+            self.trace.cut_length.eq(egress.cut_length),
+            self.trace.cut_last.eq(egress.cut_last),
             self.trace.read.eq(log.read),
+            self.trace.read_external.eq(log.read_external),
             self.trace.read_index.eq(log.read_index),
-            self.trace.record.eq(egress.record_started),
+            self.trace.record.eq(egress.record),
             self.trace.record_slot.eq(egress.slot),
             self.trace.record_type.eq(egress.record_type),
             self.trace.record_length.eq(egress.record_length),
+            self.trace.abort.eq(egress.aborted),
+            self.trace.abort_slot.eq(egress.slot),
+            self.trace.grant.eq(egress.granted),
+            self.trace.grant_slot.eq(egress.granted_slot),
+            self.trace.grant_bytes.eq(egress.granted_total),
+            self.trace.full_request.eq(egress.full_requested),
+            self.trace.full_request_slot.eq(egress.granted_slot),
             self.trace.merge.eq(ingress.entry_merged),
             self.trace.merge_slot.eq(ingress.merging),
-            self.trace.release.eq(ingress.released),
-            self.trace.release_slot.eq(ingress.source),
         ]
         return m
 

@@ -42,6 +42,7 @@ class Node(wiring.Component):
                 "serial": In(32),
                 "roll": In(1),
                 "reopen": In(links),
+                "request_full": In(links),
                 "is_open": Out(1),
                 "alarm": Out(len(Alarm)),
                 "link_open": Out(links),

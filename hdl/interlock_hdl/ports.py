@@ -4,6 +4,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import Beat, beat_stream
+from interlock_hdl.log.store import MergeRequest as MergeRequest
+from interlock_hdl.log.store import MergeStream as MergeStream
 from interlock_hdl.record import Entry
 
 
@@ -35,12 +37,7 @@ class RecordBeat(data.StructLayout):
         super().__init__({**Beat(beat_bytes).members, "slot": range(links) if links > 1 else 1})
 
 
-MergeRequest = data.StructLayout({"entry": Entry, "own": 1})
-"""``own``: from inside this node (entry 0 itself, or a mark on it), not from a peer."""
+ScannedEntry = data.StructLayout({"entry": Entry, "external": 1, "last": 1})
+"""``external``: the 256 bits of ``entry`` are a digest."""
 
-ScannedEntry = data.StructLayout({"entry": Entry, "last": 1})
-
-MergeStream = stream.Signature(MergeRequest)
-ScanStream = stream.Signature(96)
-"""A scan request carries the freshly sampled count of the node itself."""
 EntryStream = stream.Signature(ScannedEntry)

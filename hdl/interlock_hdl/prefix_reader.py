@@ -1,102 +1,168 @@
-"""Reads the prefix of a message: its descriptor, then entries for the log."""
+"""Reads the prefixes of messages: descriptors, then entries for the log."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
-from interlock_hdl.record import ENTRY_BYTES, Entry, PrefixFlag, PrefixHeader
+from interlock_hdl.record import ENTRY_BYTES, RECORD_MAX_LENGTH, Entry, PrefixFlag, PrefixHeader
 from interlock_hdl.wire import network
+
+RECORD_ENTRIES = RECORD_MAX_LENGTH // ENTRY_BYTES
+
+ReadEntry = data.StructLayout({"entry": Entry, "external": 1})
+"""An entry, and in which section of the prefix it was."""
+
+Progress = data.StructLayout({"middle": 1, "full": 1, "due": 1, "sessions": 32, "externals": 32})
+"""How far a channel's prefix is.
+
+``middle``: further records of it follow; ``full``: it is FULL; ``due``: the next one must be; ``sessions``,
+``externals``: entries still to come.
+"""
 
 
 class PrefixReader(wiring.Component):
-    """Turns the body of a PREFIX record into entries, and stops at the first thing out of place.
+    """Turns the bodies of PREFIX records into entries, and stops at the first thing out of place.
 
-    The descriptor must say exactly what the record's length says, and nothing else; entry 0 must be who has
-    spoken in this epoch before, and never this node itself.  Neither a bad descriptor nor a bad entry 0 is
-    ever offered as an entry.
+    A prefix may have any number of records, and those of other channels may stand between them.  The lengths
+    of its records must be exactly what its descriptor says, and nothing else; entry 0 must be who has spoken in
+    this epoch before, and never this node itself.  Nothing of a record is ever offered as an entry before
+    its length and, in the first one, descriptor and entry 0 were found to be right.
 
     **Latency**: one cycle from the last beat of an entry to ``entries``.  **Throughput**: one beat a cycle.
 
     Parameters
     ----------
-    beat_bytes : int
+    beat_bytes, links : int
 
     Members
     -------
     enable : In(1)
-        A PREFIX record is being read.  While it is low the block is in reset.
+        A PREFIX record is being read.  While it is low nothing is known of any record.
+    slot, som, eom, length : In(8), In(1), In(1), In(16)
+        Its channel, its flags, and the bytes of its body.
     body : In(stream of Beat)
-        The record's body, a multiple of 32 bytes, at least 64.
-    length : In(16)
-        Bytes of the body.
     session_id : In(128)
         The node's own id.
     peer_known, peer_id : In(1), In(128)
         Who spoke in this epoch before, if anybody did.
-    entries : Out(stream of Entry)
+    entries : Out(stream of ReadEntry)
     introduced : Out(1)
         Strobe: ``entries`` gives entry 0.
     fault : Out(1)
         Something is out of place.
-    done : Out(1)
-        Every entry was taken.
+    done, ends : Out(1)
+        Every entry of the record was taken; it was the prefix's last.
+    settle : In(1)
+        Strobe: every entry of a prefix that ends with this record was merged.
+    middle : Out(links)
+        Further records of a prefix must follow.
+    abort, ended : In(links)
+        Strobes: the message, the epoch is over: the next prefix must be FULL.
     """
 
-    def __init__(self, *, beat_bytes: int) -> None:
+    def __init__(self, *, beat_bytes: int, links: int) -> None:
         self.beat_bytes = beat_bytes
+        self.links = links
         super().__init__(
             {
                 "enable": In(1),
-                "body": In(beat_stream(beat_bytes)),
+                "slot": In(8),
+                "som": In(1),
+                "eom": In(1),
                 "length": In(16),
+                "body": In(beat_stream(beat_bytes)),
                 "session_id": In(128),
                 "peer_known": In(1),
                 "peer_id": In(128),
-                "entries": Out(stream.Signature(Entry)),
+                "entries": Out(stream.Signature(ReadEntry)),
                 "introduced": Out(1),
                 "fault": Out(1),
                 "done": Out(1),
+                "ends": Out(1),
+                "settle": In(1),
+                "middle": Out(links),
+                "abort": In(links),
+                "ended": In(links),
             }
         )
 
     def elaborate(self, platform):
-        m = Module()
+        top = Module()
+        m = Module()  # what is known of the record at hand
+        top.submodules.record = ResetInserter(~self.enable)(m)
         beats = ENTRY_BYTES // self.beat_bytes
+        channels = Array(Signal(Progress, name=f"progress_{i}", init={"due": 1}) for i in range(self.links))
+        channel = channels[self.slot]
 
         # Descriptor and entries are words of 32 bytes.
         word = Signal(8 * ENTRY_BYTES)
         full = Signal()
         beat = Signal(range(beats))
-        is_descriptor = Signal(init=1)
+        begun = Signal()  # the first cycle of the record is over
+        described = Signal()  # the descriptor is read
         is_entry_0 = Signal()
         all_read = Signal()
         descriptor = PrefixHeader(word)
         entry = Entry(word)
-
-        expected = Signal(PrefixHeader)
-        m.d.comb += [expected.n_sessions.eq((self.length >> 5) - 1), expected.flags.eq(PrefixFlag.FULL)]
-        impostor = Signal()
-        m.d.comb += impostor.eq(
-            (entry.session_id == self.session_id) | (self.peer_known & (entry.session_id != self.peer_id))
-        )
-
-        right = Signal()
         use = Signal()
-        with m.If(is_descriptor):
-            m.d.comb += [right.eq(descriptor.as_value() == expected.as_value()), use.eq(full)]
-        with m.Else():
-            m.d.comb += [right.eq(~(is_entry_0 & impostor)), use.eq(full & self.entries.ready)]
+        is_descriptor = self.som & ~described
+
+        # How many entries the prefix still has is added up in one cycle, and judged in the next, which is before
+        # the first of them is complete.
+        adding = Mux(self.som, full & is_descriptor, ~begun)
+        judging, judged = Signal(), Signal()
+        left = Signal(33)
+        descriptor_right = Signal(init=1)
+        right = Signal()
+        short = left <= RECORD_ENTRIES - self.som  # no further record
+        fits = Mux(
+            short, self.length == (left[:8] + self.som) * ENTRY_BYTES, self.length == RECORD_MAX_LENGTH
+        )
+        is_full = descriptor.flags == PrefixFlag.FULL
+        is_delta = descriptor.flags == PrefixFlag.DELTA
+        m.d.sync += [begun.eq(1), judging.eq(adding), judged.eq(judged | judging)]
+        with m.If(adding):
+            m.d.sync += left.eq(
+                Mux(
+                    self.som,
+                    descriptor.n_sessions + descriptor.n_externals,
+                    channel.sessions + channel.externals,
+                )
+            )
+        with m.If(judging):
+            m.d.sync += [right.eq(descriptor_right & fits & (short | ~self.eom)), self.ends.eq(short)]
+        with m.If(full & is_descriptor):
+            m.d.comb += use.eq(1)
+            m.d.sync += [
+                described.eq(1),
+                is_entry_0.eq(1),
+                descriptor_right.eq(
+                    (descriptor.n_sessions != 0)
+                    & (is_full | (is_delta & ~channel.due))
+                    & (descriptor.reserved_0 == 0)
+                    & (descriptor.reserved_1 == 0)
+                ),
+            ]
+
+        impostor = (entry.session_id == self.session_id) | (
+            self.peer_known & (entry.session_id != self.peer_id)
+        )
+        taken = self.entries.valid & self.entries.ready
         m.d.comb += [
-            self.fault.eq(full & ~right),
-            self.entries.payload.eq(entry),
-            self.entries.valid.eq(full & ~is_descriptor & right),
-            self.introduced.eq(self.entries.valid & self.entries.ready & is_entry_0),
+            self.fault.eq(judged & (~right | (full & is_entry_0 & impostor))),
+            self.entries.payload.entry.eq(entry),
+            self.entries.payload.external.eq(channel.sessions == 0),
+            self.entries.valid.eq(full & ~is_descriptor & judged & ~self.fault),
+            self.introduced.eq(taken & is_entry_0),
             self.body.ready.eq(self.enable & ~all_read & (~full | use)),
             self.done.eq(all_read & ~full),
         ]
+        with m.If(taken):
+            m.d.comb += use.eq(1)
+            m.d.sync += is_entry_0.eq(0)
         with m.If(use):
-            m.d.sync += [full.eq(0), is_descriptor.eq(0), is_entry_0.eq(is_descriptor)]
+            m.d.sync += full.eq(0)
         with m.If(self.body.valid & self.body.ready):
             m.d.sync += [
                 word.eq(Cat(network(self.body.payload.data), word)),
@@ -104,4 +170,25 @@ class PrefixReader(wiring.Component):
                 full.eq(beat == beats - 1),
                 all_read.eq(self.body.payload.last),
             ]
-        return ResetInserter(~self.enable)(m)
+
+        # What outlives the record.
+        with top.If(self.enable & full & is_descriptor):
+            top.d.sync += [
+                channel.middle.eq(1),
+                channel.full.eq(is_full),
+                channel.sessions.eq(descriptor.n_sessions),
+                channel.externals.eq(descriptor.n_externals),
+            ]
+        with top.Elif(taken & self.entries.payload.external):
+            top.d.sync += channel.externals.eq(channel.externals - 1)
+        with top.Elif(taken):
+            top.d.sync += channel.sessions.eq(channel.sessions - 1)
+        with top.If(self.settle):
+            top.d.sync += channel.middle.eq(0)
+            with top.If(channel.full):
+                top.d.sync += channel.due.eq(0)
+        for i, progress in enumerate(channels):
+            top.d.comb += self.middle[i].eq(progress.middle)
+            with top.If(self.abort[i] | self.ended[i]):
+                top.d.sync += progress.eq(Progress.const({"due": 1}))
+        return top

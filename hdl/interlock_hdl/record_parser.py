@@ -17,14 +17,11 @@ from interlock_hdl.record import (
 from interlock_hdl.wire import network
 
 SEQ_BITS = 64
-LENGTH_OFFSET = 6  # of `length` in the header
+TYPE_OFFSET, FLAGS_OFFSET, LENGTH_OFFSET = 1, 2, 6  # in the header
+CREDIT_BYTES = 8
 ANY = RecordHeader.const(
-    # Bits that may be either.  PREFIX and PAYLOAD, the types that are built, differ in bit 0.
-    {
-        "type": RecordType.PREFIX ^ RecordType.PAYLOAD,
-        "flags": RecordFlag.SOM | RecordFlag.EOM,
-        "length": 0xFFFF,
-    }
+    # Bits that may be either; what they may be together is looked at apart.
+    {"type": 0b111, "flags": RecordFlag.SOM | RecordFlag.EOM, "length": 0xFFFF}
 )
 
 
@@ -110,6 +107,15 @@ class RecordParser(wiring.Component):
         # The length is taken at its word for as long as the record lasts: a wrong one is a fault anyway.
         length_beat, length_byte = divmod(LENGTH_OFFSET, beat_bytes)
         length = network(beat.data[8 * length_byte :][:16])
+        type_here, flags_here = (beat.data.word_select(at, 8) for at in (TYPE_OFFSET, FLAGS_OFFSET))
+        type_before = Signal(8)
+        type = Mux(block_begins, type_here, type_before)
+        of_message = (type == RecordType.PREFIX) | (type == RecordType.PAYLOAD)
+        length_right = Signal()
+        with m.If(of_message):
+            m.d.comb += length_right.eq((length != 0) & (length <= RECORD_MAX_LENGTH))
+        with m.Else():
+            m.d.comb += length_right.eq(length == Mux(type == RecordType.CREDIT, CREDIT_BYTES, 0))
         left = Signal(16)  # bytes of body, those of this beat included
         starting = Signal()  # no byte of the body went by yet
         body_ends = left <= beat_bytes
@@ -122,16 +128,25 @@ class RecordParser(wiring.Component):
                     place.begins.eq(self.valid & block_begins),
                     header_wrong.eq(((beat.data ^ expected_bits) & ~any_bits).any()),
                 ]
+                unknown = (type_here < RecordType.PREFIX) | (type_here > RecordType.FULL_REQUEST)
+                marked = flags_here & (RecordFlag.SOM | RecordFlag.EOM) != 0
+                with m.If(block_begins & (unknown | (marked & ~of_message))):
+                    m.d.comb += header_wrong.eq(1)
+                no_body = Mux(position == length_beat, length == 0, left == 0)
                 with m.If(position == length_beat):
-                    with m.If((length == 0) | (length > RECORD_MAX_LENGTH)):
+                    with m.If(~length_right):
                         m.d.comb += header_wrong.eq(1)
                     with m.If(goes_by):
                         m.d.sync += left.eq(length)
                 with m.If(goes_by):
                     m.d.sync += starting.eq(1)
+                    with m.If(block_begins):
+                        m.d.sync += type_before.eq(type_here)
                     with m.If(block_ends):
                         m.d.sync += seq.eq(seq + 1)
                         m.next = "BODY"
+                        with m.If(no_body):
+                            m.next = "TAG"
             with m.State("BODY"):
                 m.d.comb += [
                     place.body.eq(self.valid),

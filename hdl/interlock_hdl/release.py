@@ -1,11 +1,14 @@
 """Releases whole messages to the accelerator, channels in turn."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.turns import Turns
+
+BLOCK_BYTES = 16
 
 
 class Release(wiring.Component):
@@ -22,13 +25,15 @@ class Release(wiring.Component):
     ----------
     beat_bytes : int
     sources : int
+    largest : int
+        What the largest message costs.
 
     Members
     -------
     sources : In(stream of Beat) array
         Messages, header first.
-    offered : In(sources)
-        This source may be granted (beside its stream being valid).
+    hold : In(1)
+        Nobody may be granted.
     stale : In(sources)
         Strobe: nothing that this source holds may be granted any more.
     rx : Out(stream of Beat)
@@ -40,20 +45,27 @@ class Release(wiring.Component):
         Strobe: a message was granted.
     source : Out(8)
         Which source is granted, or was last.
+    freed, freed_bytes : Out(1), Out(range(largest + 1))
+        Strobe: the message of ``source`` has been released whole, and what it cost (docs/specification.md,
+        *Credit*).
     """
 
-    def __init__(self, *, beat_bytes: int, sources: int) -> None:
+    def __init__(self, *, beat_bytes: int, sources: int, largest: int) -> None:
+        self.beat_bytes = beat_bytes
         self.n_sources = sources
+        self.largest = largest
         super().__init__(
             {
                 "sources": In(beat_stream(beat_bytes)).array(sources),
-                "offered": In(sources),
+                "hold": In(1),
                 "stale": In(sources),
                 "rx": Out(beat_stream(beat_bytes)),
                 "flush": Out(sources),
                 "clean": Out(sources),
                 "released": Out(1),
                 "source": Out(8),
+                "freed": Out(1),
+                "freed_bytes": Out(range(largest + 1)),
             }
         )
 
@@ -73,7 +85,7 @@ class Release(wiring.Component):
         m.submodules.turns = turns = Turns(count=self.n_sources)
         m.d.comb += turns.last.eq(self.source)
         for i, source in enumerate(self.sources):
-            m.d.comb += turns.asking[i].eq(source.valid & self.offered[i] & ~self.stale[i] & ~pending[i])
+            m.d.comb += turns.asking[i].eq(source.valid & ~self.stale[i] & ~pending[i])
 
         with m.If(granted):
             with m.Switch(self.source):
@@ -86,8 +98,19 @@ class Release(wiring.Component):
                         ]
             with m.If(self.rx.valid & self.rx.ready & self.rx.payload.last):
                 m.d.sync += granted.eq(0)
-        with m.Elif(turns.any):
+        with m.Elif(turns.any & ~self.hold):
             m.d.sync += [granted.eq(1), self.source.eq(turns.next)]
+
+        # Beats of a message are whole blocks, but for its last one: so many beats are so many blocks.
+        beats_a_block = BLOCK_BYTES // self.beat_bytes
+        beats = Signal(range(self.largest // self.beat_bytes + 1))
+        passes = self.rx.valid & self.rx.ready
+        m.d.sync += self.freed.eq(passes & self.rx.payload.last)
+        with m.If(passes):
+            m.d.sync += [
+                beats.eq(Mux(self.rx.payload.last, 0, beats + 1)),
+                self.freed_bytes.eq(((beats + beats_a_block) >> exact_log2(beats_a_block)) * BLOCK_BYTES),
+            ]
 
         was_granted = Signal()
         m.d.sync += was_granted.eq(granted)

@@ -1,4 +1,4 @@
-"""Takes the count for each message, after its last beat and before its prefix."""
+"""Takes the count for each message before its prefix is made."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
@@ -8,12 +8,13 @@ from interlock_hdl.intake import MessageInfo
 
 
 class Sampler(wiring.Component):
-    """Has the counter sampled for each whole message, one message ahead of what is being sent.
+    """Holds the oldest message, and has the counter sampled for it.
 
-    The sample is asked for when the intake offers the message, so its last beat, and every event before
-    that, is in the past.
+    For a buffered message that happens as soon as the intake offers it, while the message before is still
+    being sent: its last beat, and every event before that, is in the past.  For a stream it happens when the
+    stream may start, for its bound is counted from there.
 
-    **Latency**: one cycle more than the counter's.
+    **Latency**: ``latency`` cycles more than the counter's, from a buffered message to ``sampled``.
 
     Parameters
     ----------
@@ -22,37 +23,54 @@ class Sampler(wiring.Component):
     Members
     -------
     messages : In(stream of MessageInfo)
+    head, waiting, sampled : Out
+        The oldest message; there is one; the counter shows its count.
+    start : In(1)
+        The stream that is the oldest message may start.
+    take : In(1)
+        Strobe: the oldest message is dealt with.
     hold : In(1)
         The counter's outputs are still needed: no new sample.
-    sample, sampled : Out(1), In(1)
-        See :class:`FlopCounter`.
-    ready : Out(stream of MessageInfo)
-        The message whose count the counter shows.
+    sample, done : Out(1), In(1)
+        ``sample`` and ``sampled`` of :class:`FlopCounter`.
+    sampling : Out(1)
+        Between the two.
     """
 
+    latency = 2
+
     def __init__(self, *, message_bytes: int) -> None:
-        messages = stream.Signature(MessageInfo(message_bytes))
+        info = MessageInfo(message_bytes)
         super().__init__(
             {
-                "messages": In(messages),
+                "messages": In(stream.Signature(info)),
+                "head": Out(info),
+                "waiting": Out(1),
+                "sampled": Out(1),
+                "start": In(1),
+                "take": In(1),
                 "hold": In(1),
                 "sample": Out(1),
-                "sampled": In(1),
-                "ready": Out(messages),
+                "done": In(1),
+                "sampling": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        sampling = Signal()
+        sampling = self.sampling
         m.d.comb += [
-            self.sample.eq(self.messages.valid & ~sampling & ~self.ready.valid & ~self.hold),
-            self.messages.ready.eq(self.sample),
+            self.messages.ready.eq(~self.waiting),
+            self.sample.eq(
+                self.waiting & ~self.sampled & ~sampling & ~self.hold & (self.start | ~self.head.is_stream)
+            ),
         ]
-        with m.If(self.ready.ready):
-            m.d.sync += self.ready.valid.eq(0)
+        with m.If(self.messages.valid & self.messages.ready):
+            m.d.sync += [self.head.eq(self.messages.payload), self.waiting.eq(1)]
         with m.If(self.sample):
-            m.d.sync += [sampling.eq(1), self.ready.payload.eq(self.messages.payload)]
-        with m.If(sampling & self.sampled):
-            m.d.sync += [sampling.eq(0), self.ready.valid.eq(1)]
+            m.d.sync += sampling.eq(1)
+        with m.If(sampling & self.done):
+            m.d.sync += [sampling.eq(0), self.sampled.eq(1)]
+        with m.If(self.take):  # never while it is being sampled
+            m.d.sync += [self.waiting.eq(0), self.sampled.eq(0)]
         return m

@@ -7,6 +7,10 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.twin import Twin
 
 
+ID_WORDS = 2
+"""Random words of a session's id."""
+
+
 class State(enum.Enum, shape=3):
     """Where a session is.  See the table in docs/specification.md."""
 
@@ -36,12 +40,17 @@ class Session(wiring.Component):
     """Leads a session from cleared memory to open gates, and closes every gate on any alarm.
 
     There is no way from an alarm to open gates but through CLEAR, in which the accelerator's memory and
-    every buffer are wiped; nothing lowers a count but CLEAR.  The state, the drawn half of the id and how
-    much of it is drawn are held twice, so that a flipped register cannot open a gate or change who the node
+    every buffer are wiped; nothing lowers a count but CLEAR.  The state, what was drawn and how
+    much of it are held twice, so that a flipped register cannot open a gate or change who the node
     is: it closes.
 
     **Latency**: one cycle from an alarm's cause to closed gates; a flip of the state closes them in the
     same cycle.
+
+    Parameters
+    ----------
+    key_words : int
+        Random words that are drawn for the log's key, beyond the two of the id.
 
     Members
     -------
@@ -52,7 +61,7 @@ class Session(wiring.Component):
     wiped : In(1)
         Every block with a memory has overwritten it.
     random : In(stream of 32)
-        Two words a session, taken in DRAW only.
+        The words of a session, taken in DRAW only: those of the id, high word first, then the key's.
     maker, serial : In(32)
         Who this device is: the upper half of ``session_id``.
     own_ready : In(1)
@@ -70,6 +79,8 @@ class Session(wiring.Component):
     open : Out(1)
         The gates are open.
     session_id : Out(128)
+    key : Out(32 * key_words)
+        Both from when gates open until the next CLEAR.
     ticks : Out(64)
         Cycles since the gates opened.
     alarm : Out(9)
@@ -78,37 +89,44 @@ class Session(wiring.Component):
         Strobes: first cycle of CLEAR (not at reset), OPEN, CLOSED.
     """
 
-    roll: In(1)
-    clear_request: Out(1, init=1)
-    clear_done: In(1)
-    wiped: In(1)
-    random: In(stream.Signature(32))
-    maker: In(32)
-    serial: In(32)
-    own_ready: In(1)
-    event_seen: In(1)
-    beat_seen: In(1)
-    alarms: In(len(Alarm))
-    wipe: Out(1)
-    enter: Out(1)
-    counting: Out(1)
-    open: Out(1)
-    session_id: Out(128)
-    ticks: Out(64)
-    alarm: Out(len(Alarm))
-    rolled: Out(1)
-    opened: Out(1)
-    alarmed: Out(1)
+    def __init__(self, *, key_words: int) -> None:
+        self.words = ID_WORDS + key_words
+        super().__init__(
+            {
+                "roll": In(1),
+                "clear_request": Out(1, init=1),
+                "clear_done": In(1),
+                "wiped": In(1),
+                "random": In(stream.Signature(32)),
+                "maker": In(32),
+                "serial": In(32),
+                "own_ready": In(1),
+                "event_seen": In(1),
+                "beat_seen": In(1),
+                "alarms": In(len(Alarm)),
+                "wipe": Out(1),
+                "enter": Out(1),
+                "counting": Out(1),
+                "open": Out(1),
+                "session_id": Out(128),
+                "key": Out(32 * key_words),
+                "ticks": Out(64),
+                "alarm": Out(len(Alarm)),
+                "rolled": Out(1),
+                "opened": Out(1),
+                "alarmed": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.state = state = Twin(State)
-        m.submodules.drawn = drawn = Twin(64)
-        m.submodules.half = half = Twin(1)  # the high word is drawn
+        m.submodules.drawn = drawn = Twin(32 * self.words)
+        m.submodules.left = left = Twin(range(self.words), init=self.words - 1)  # words beyond the next one
 
         now = state.value
         fault = Signal()
-        m.d.comb += fault.eq(state.fault | drawn.fault | half.fault)
+        m.d.comb += fault.eq(state.fault | drawn.fault | left.fault)
 
         causes = Signal(len(Alarm))
         early = (now == State.DRAW) | (now == State.ENTER)
@@ -122,19 +140,19 @@ class Session(wiring.Component):
         m.d.comb += [state.next.eq(now), state.load.eq(1)]
         with m.Switch(now):
             with m.Case(State.CLEAR):
-                m.d.comb += half.load.eq(1)
+                m.d.comb += [left.next.eq(self.words - 1), left.load.eq(1)]
                 m.d.sync += self.ticks.eq(0)
                 with m.If(self.clear_done & self.wiped):
                     m.d.comb += state.next.eq(State.DRAW)
             with m.Case(State.DRAW):
                 m.d.comb += [
                     self.random.ready.eq(1),
-                    drawn.next.eq(Cat(self.random.payload, drawn.value[:32])),
+                    drawn.next.eq(Cat(self.random.payload, drawn.value[:-32])),
                     drawn.load.eq(self.random.valid),
                 ]
                 with m.If(self.random.valid):
-                    m.d.comb += [half.next.eq(1), half.load.eq(1)]
-                    with m.If(half.value):
+                    m.d.comb += [left.next.eq(left.value - 1), left.load.eq(1)]
+                    with m.If(left.value == 0):
                         m.d.comb += state.next.eq(State.ENTER)
             with m.Case(State.ENTER):
                 with m.If(self.own_ready & self.clear_done):
@@ -154,9 +172,9 @@ class Session(wiring.Component):
         with m.If(fault | (now != State.CLEAR)):
             m.d.sync += self.alarm.eq(self.alarm | causes)
         with m.If(self.roll):
-            # The half id goes too: a flip in it must not outlive the session that it closed.
+            # What was drawn goes too: a flip in it must not outlive the session that it closed.
             m.d.comb += [state.next.eq(State.CLEAR), drawn.next.eq(0), drawn.load.eq(1)]
-            m.d.comb += [half.next.eq(0), half.load.eq(1)]
+            m.d.comb += [left.next.eq(self.words - 1), left.load.eq(1)]
 
         m.d.comb += [
             self.clear_request.eq((now == State.CLEAR) | early),
@@ -164,7 +182,8 @@ class Session(wiring.Component):
             self.enter.eq(now == State.ENTER),
             self.counting.eq((now == State.RELEASE) | (now == State.OPEN)),
             self.open.eq((now == State.OPEN) & ~fault),
-            self.session_id.eq(Cat(drawn.value, self.serial, self.maker)),
+            self.session_id.eq(Cat(drawn.value[-32 * ID_WORDS :], self.serial, self.maker)),
+            self.key.eq(drawn.value),
         ]
 
         before = Signal(State, init=State.CLEAR)

@@ -121,7 +121,7 @@ class Summary(wiring.Component):
     begin : In(1)
         An export begins: its number and ``ticks`` are fixed, the tallies start from nothing.
     ticks : In(64)
-    session_id, payload_length, n_sessions, bins : In
+    session_id, payload_length, n_sessions, n_externals, bins : In
         Of this export, from ``begin`` until its last beat was put.
     add, entry : In(1), In(Entry)
         See :class:`Tally`.
@@ -140,6 +140,7 @@ class Summary(wiring.Component):
                 "session_id": In(128),
                 "payload_length": In(64),
                 "n_sessions": In(32),
+                "n_externals": In(32),
                 "bins": In(96).array(len(Bin)),
                 "add": In(1),
                 "entry": In(Entry),
@@ -166,6 +167,7 @@ class Summary(wiring.Component):
             fields.payload_length.eq(self.payload_length),
             fields.total.eq(tally.total),
             fields.n_sessions.eq(self.n_sessions),
+            fields.n_externals.eq(self.n_externals),
             fields.modes.eq(tally.modes),
             fields.weight_tables.eq(Cat(tally.mixed, Const(0, 7), tally.own_weight_table)),
             fields.flags.eq(tally.flags),

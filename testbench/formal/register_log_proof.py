@@ -1,11 +1,11 @@
 """What is proved of RegisterLog: of every entry, and of any one merge that is watched."""
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, ResetInserter, Signal, Value
+from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.log.register_log import RegisterLog
-from interlock_hdl.ports import MergeRequest
+from interlock_hdl.log.store import Announcement, EntryAddress, MergeRequest
 from interlock_hdl.record import Entry
 
 
@@ -24,29 +24,33 @@ def covers(entry: data.View, other: data.View) -> Value:
 
 
 class _LogProof(wiring.Component):
-    """A log whose inputs are free variables in every cycle.
+    """A store whose inputs are free variables in every cycle.
 
-    Assumed: a sample is never below what entry 0 has, which is proved of the counter.
+    Assumed: an announced count is never below what entry 0 has, which is proved of the counter; reads are of
+    entries that there are; nothing is external and own.
 
     Parameters
     ----------
     entries : int
-        Size of the log.
+        Size of the store.
 
     Members
     -------
-    All inputs of the log, and
-    watched : In(Entry)
+    All inputs of the store, and
+    watched, watched_external : In(Entry), In(1)
         Any one entry that a peer may send: a free constant.
     """
 
     wipe: In(1)
     merge: In(MergeRequest)
     merge_valid: In(1)
-    sample: In(96)
-    scan_valid: In(1)
+    announce: In(Announcement)
+    announce_valid: In(1)
+    address: In(EntryAddress)
+    read_valid: In(1)
     entries_ready: In(1)
     watched: In(Entry)
+    watched_external: In(1)
 
     def __init__(self, *, entries: int) -> None:
         self.capacity = entries
@@ -55,161 +59,211 @@ class _LogProof(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         m.submodules.dut = dut = RegisterLog(entries=self.capacity)
+        self.now = now = dut.control.value
+        there = Mux(self.address.external, now.n_externals, now.n_sessions)
         m.d.comb += [
             dut.wipe.eq(self.wipe),
             dut.merge.payload.eq(self.merge),
             dut.merge.valid.eq(self.merge_valid),
-            dut.scan.payload.eq(self.sample),
-            dut.scan.valid.eq(self.scan_valid),
+            dut.announce.payload.eq(self.announce),
+            dut.announce.valid.eq(self.announce_valid),
+            dut.read.payload.eq(self.address),
+            dut.read.valid.eq(self.read_valid),
             dut.entries.ready.eq(self.entries_ready),
-            Assume(self.sample >= dut.slots[0].stored.entry.flops),
+            Assume(self.announce.count >= dut.slots[0].stored.entry.flops),
+            Assume(~(self.merge.own & self.merge.external)),
+            Assume(~self.read_valid | (self.address.index < there)),
         ]
         begun = Signal()
         m.d.sync += begun.eq(1)
-        m.d.comb += Assume(~begun | (self.watched.as_value() == ago(m, self.watched)))
-        ghost = Module()  # what the proof remembers; reset by `wipe`, as the log should reset itself
+        constant = Cat(self.watched, self.watched_external)
+        m.d.comb += Assume(~begun | (constant == ago(m, constant)))
+        ghost = Module()  # what the proof remembers; reset by `wipe`, as the store should reset itself
         m.submodules.ghost = ResetInserter(self.wipe)(ghost)
 
-        self.now = dut.control.value
-        self.held = [number < self.now.size for number in range(self.capacity)]
+        last = self.capacity - 1
+        self.sessions = [now.n_sessions > number for number in range(self.capacity)]
+        self.externals = [now.n_externals > last - number for number in range(self.capacity)]
         self.entries = [slot.stored.entry for slot in dut.slots]
-        self.request = dut.slots[0].request.entry
-        self.from_peer_of_own = ~self.now.own & (self.request.session_id == self.entries[0].session_id)
-        self.shows = Cat(h & covers(e, self.watched) for h, e in zip(self.held, self.entries, strict=True))
-        self.merges_watched = (
-            dut.merged & (dut.answer == Answer.OK) & ~self.now.own & ~self.from_peer_of_own
-        ) & (covers(self.request, self.watched) & covers(self.watched, self.request))
+        self.request = request = dut.slots[0].request.entry
+        is_own_id = request.session_id == self.entries[0].session_id
+        self.from_peer_of_own = ~now.own & ~now.external & dut.own_ready & is_own_id
+        self.shows = Cat(
+            Mux(
+                self.watched_external,
+                is_external & (entry.as_value() == self.watched.as_value()),
+                is_session & covers(entry, self.watched),
+            )
+            for is_session, is_external, entry in zip(
+                self.sessions, self.externals, self.entries, strict=True
+            )
+        )
+        same = Mux(
+            now.external,
+            request.as_value() == self.watched.as_value(),
+            covers(request, self.watched) & covers(self.watched, request),
+        )
+        of_peer = ~now.own & ~self.from_peer_of_own & (now.external == self.watched_external)
+        self.merges_watched = dut.merged & (dut.answer == Answer.OK) & of_peer & same
         self.claim(m, dut, ghost)
-        # True of the scan's registers, and needed by every induction.
-        now = self.now
+        # True of the counts, and needed by every induction.
+        held = now.n_sessions + now.n_externals
         m.d.comb += [
-            Assert(now.size <= self.capacity),
-            Assert(now.scanning | ~(now.sampling | now.reading | now.offering)),
-            Assert(~now.sampling | (dut.own_ready & ~now.reading & ~now.offering)),
-            Assert(~(now.offering & now.last & now.reading)),
+            Assert(held <= self.capacity),
+            Assert(now.full == (held == self.capacity)),
+            Assert(dut.own_ready | (held == 0)),
         ]
         return m
+
+    def slot_of(self, address: data.View) -> Value:
+        """Number of the slot that an entry stands in."""
+        return Mux(address.external, self.capacity - 1 - address.index, address.index)
 
 
 class MergeProof(_LogProof):
     """No entry is ever lowered, lost, renamed or doubled but by a wipe; what is refused changes nothing.
 
-    What is merged and not refused is in the log in the next cycle.
+    What is merged and not refused is in the store in the next cycle.  ``changed`` is up exactly where
+    something but the announced count is different in the next cycle, and says which entry it is.
     """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
         now, entries, request = self.now, self.entries, self.request
-
-        size_before = ago(ghost, now.size)
-        refused = dut.merged & ((dut.answer != Answer.OK) | (self.from_peer_of_own & dut.own_ready))
-        refused_before, sampling_before = ago(ghost, refused), ago(ghost, now.sampling)
+        counts_before = [ago(ghost, now.n_sessions), ago(ghost, now.n_externals)]
+        refused = dut.merged & ((dut.answer != Answer.OK) | self.from_peer_of_own)
+        refused_before = ago(ghost, refused)
+        announced_before = ago(ghost, dut.announce.valid & dut.announce.ready)
+        changed_before = ago(ghost, dut.changed)
+        changed_slot = ago(ghost, self.slot_of(dut.changed_at))
         m.d.comb += [
             Assert(~ago(ghost, self.merges_watched) | self.shows.any()),
             Assert((ago(ghost, self.shows) & ~self.shows) == 0),
-            Assert(now.size >= size_before),
-            Assert(~refused_before | (now.size == size_before)),
-            Assert(dut.merged | ~dut.own_ahead),
+            Assert(now.n_sessions >= counts_before[0]),
+            Assert(now.n_externals >= counts_before[1]),
+            Assert(dut.merged | ~(dut.own_ahead | dut.changed)),
+            Assert(~refused_before | ~changed_before),
         ]
+        any_differs = []
         for number, entry in enumerate(entries):
             before = Entry(ago(ghost, entry))
-            was_held = number < size_before
-            unchanged = before.as_value() == entry.as_value()
+            was_session = ago(ghost, self.sessions[number])
+            was_external = ago(ghost, self.externals[number])
+            differs = before.as_value() != entry.as_value()
             if number == 0:
-                unchanged |= sampling_before
+                but_flops = (before.session_id != entry.session_id) | (
+                    before.provenance.as_value() != entry.provenance.as_value()
+                )
+                differs = Mux(announced_before, but_flops, differs)
+            appears = (self.sessions[number] | self.externals[number]) & ~(was_session | was_external)
+            any_differs.append(differs | appears)
             m.d.comb += [
-                Assert(~was_held | covers(entry, before)),
-                Assert(~was_held | (entry.provenance.mode == before.provenance.mode)),
-                Assert(~was_held | (entry.provenance.weight_table == before.provenance.weight_table)),
-                Assert(~refused_before | unchanged),
+                Assert(~was_session | covers(entry, before)),
+                Assert(~was_session | (entry.provenance.mode == before.provenance.mode)),
+                Assert(~was_session | (entry.provenance.weight_table == before.provenance.weight_table)),
+                Assert(~was_external | (entry.as_value() == before.as_value())),
+                Assert(~(differs | appears) | (changed_before & (changed_slot == number))),
             ]
-            for other in entries[:number]:
-                m.d.comb += Assert(~self.held[number] | (other.session_id != entry.session_id))
+            for other, is_session, is_external in zip(
+                entries[:number], self.sessions[:number], self.externals[:number], strict=True
+            ):
+                m.d.comb += [
+                    Assert(~(is_session & self.sessions[number]) | (other.session_id != entry.session_id)),
+                    Assert(~(is_external & self.externals[number]) | (other.as_value() != entry.as_value())),
+                ]
+        m.d.comb += Assert(~changed_before | Cat(any_differs).any())
 
         # What carries the induction: comparisons of one cycle still hold in the next.
-        m.d.comb += [
-            Assert(~(now.comparing & now.writing)),
-            Assert(~now.sampling | (dut.slots[0].flops >= entries[0].flops)),
-        ]
+        last = self.capacity - 1
+        m.d.comb += Assert(~(now.comparing & now.writing))
+        with m.If(now.comparing | now.writing):
+            m.d.comb += Assert(~(now.own & now.external))
         for number, slot in enumerate(dut.slots):
-            m.d.comb += Assert(self.held[number] | (slot.stored.as_value() == 0))
+            held = self.sessions[number] | self.externals[number]
+            section = Mux(now.external, self.externals[number] & slot.same_rest, self.sessions[number])
+            is_next = Mux(now.external, now.n_externals == last - number, now.n_sessions == number)
+            m.d.comb += Assert(held | (slot.stored.as_value() == 0))
             with m.If(now.writing):
                 m.d.comb += [
-                    Assert(now.same_id[number] == (slot.same_id & self.held[number])),
+                    Assert(now.same[number] == (slot.same_id & section)),
                     Assert(now.clash[number] == ~slot.same_counting),
-                    Assert(~now.vacant[number] | (now.size == number)),
+                    Assert(now.same_flags[number] == slot.same_flags),
+                    Assert(~now.vacant[number] | (is_next & ~now.full & ~now.reserved)),
                     Assert(~now.vacant[number] | (now.own == (number == 0))),
+                    Assert(~now.vacant[number] | dut.own_ready | (number == 0)),
+                    Assert(
+                        now.vacant[number]
+                        | ~is_next
+                        | now.full
+                        | now.reserved
+                        | (now.own != (number == 0))
+                        | ~dut.own_ready
+                    ),
                 ]
                 if number:  # entry 0's FLOPs may have been raised meanwhile
                     more = now.more_high[number] | (now.same_high[number] & now.more_low[number])
                     m.d.comb += Assert(more == (request.flops > entries[number].flops))
-        m.d.comb += [Cover(now.size == self.capacity), Cover(refused_before & (now.size == 2))]
-        m.d.comb += Cover(dut.own_ahead)
+        m.d.comb += [
+            Cover(now.n_sessions == self.capacity),
+            Cover((now.n_externals == self.capacity - 1) & refused_before),
+            Cover(dut.own_ahead),
+            Cover(dut.changed & ~now.external & self.shows.any() & ~self.watched_external),
+        ]
 
 
-class ScanProof(_LogProof):
-    """A scan shows the fresh sample first, then every entry once and in order, each as it was when read.
-
-    And a merge that was done before the scan was accepted shows in it, whichever merge is watched.
+class ReadProof(_LogProof):
+    """A read gives the entry as it was when it was accepted, with every merge that was done before.
 
     Assumed: what :class:`MergeProof` proves, so far as it is needed here.
     """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
-        now, entries = self.now, self.entries
         m.d.comb += [
             Assume(~ago(ghost, self.merges_watched) | self.shows.any()),
             Assume((ago(ghost, self.shows) & ~self.shows) == 0),
-            Assume(now.size >= ago(ghost, now.size)),
         ]
         known = Signal()  # the watched entry was merged
         with ghost.If(self.merges_watched):
             ghost.d.sync += known.eq(1)
 
-        # As of the scan's acceptance.
-        due = Signal()
-        sample = Signal(96)
-        left = Signal.like(now.index)
-        shown = Signal()
-        captured = Signal(Entry)
-        accepted = dut.scan.valid & dut.scan.ready
-        transferred = dut.entries.valid & dut.entries.ready
-        shows_it = transferred & covers(dut.entries.payload.entry, self.watched)
-        with ghost.If(accepted):
-            ghost.d.sync += [due.eq(known), sample.eq(self.sample)]
-            ghost.d.sync += [left.eq(now.size), shown.eq(0)]
-        with ghost.If(transferred):
-            ghost.d.sync += [left.eq(left - 1), shown.eq(shown | shows_it)]
-        with ghost.If(dut.read):
-            ghost.d.sync += captured.eq(Array(entries)[dut.read_index])
-        position = now.scan_size - left
+        # What was announced is what entry 0 has from the next cycle on.
+        announced = Signal()
+        count = Signal(96)
+        with ghost.If(dut.announce.valid & dut.announce.ready):
+            ghost.d.sync += [announced.eq(1), count.eq(self.announce.count)]
         m.d.comb += [
-            Assert(~accepted | (~now.scanning & (now.size != 0))),
-            Assert(~dut.read | (dut.read_index == position + dut.entries.valid)),
-            Assert(~dut.entries.valid | (dut.entries.payload.entry.as_value() == captured.as_value())),
-            Assert(~dut.entries.valid | (dut.entries.payload.last == (left == 1))),
-            Assert(~(dut.entries.valid & (position == 0)) | (captured.flops == sample)),
-            Assert(~(transferred & dut.entries.payload.last & due) | shown | shows_it),
-            Assert(now.scanning == (left != 0)),
+            Assert(~announced | (dut.own_ready & (self.entries[0].flops == count))),
+            Assert(~(self.now.comparing & self.now.writing)),
+            Assert(~(self.now.writing & self.now.vacant[0] & dut.own_ready)),
         ]
 
-        # What carries the induction.
-        still_to_read = Cat(
-            shows & (n >= now.index) & (n < now.scan_size) for n, shows in enumerate(self.shows)
-        )
+        owed = Signal()
+        captured = Signal(Entry)
+        asked = Signal(EntryAddress)
+        shows_watched = Signal()
+        accepted = dut.read.valid & dut.read.ready
+        slot = self.slot_of(self.address)
+        with ghost.If(dut.entries.ready):
+            ghost.d.sync += owed.eq(0)
+        with ghost.If(accepted):
+            ghost.d.sync += [
+                owed.eq(1),
+                captured.eq(Array(self.entries)[slot]),
+                asked.eq(self.address),
+                shows_watched.eq(self.shows.bit_select(slot[:2], 1)),
+            ]
+        shown = dut.entries.payload
         m.d.comb += [
             Assert(~known | self.shows.any()),
-            Assert(now.scan_size <= now.size),
-            Assert(left <= now.scan_size),
-            Assert(~now.scanning | (now.index == position + now.offering)),
-            Assert(~now.sampling | ((now.index == 0) & (dut.slots[0].flops == sample))),
-            Assert(~now.offering | (now.last == (now.index == now.scan_size))),
-            Assert(now.reading == (now.scanning & ~now.sampling & (now.index != now.scan_size))),
-            Assert(~now.scanning | now.sampling | (entries[0].flops == sample)),
+            Assert(dut.entries.valid == owed),
+            Assert(~owed | (shown.entry.as_value() == captured.as_value())),
+            Assert(~owed | (shown.address.as_value() == asked.as_value())),
             Assert(
-                ~(now.scanning & due)
-                | shown
-                | (now.offering & covers(dut.entries.payload.entry, self.watched))
-                | still_to_read.any()
+                ~(owed & shows_watched)
+                | Mux(
+                    self.watched_external,
+                    shown.entry.as_value() == self.watched.as_value(),
+                    covers(shown.entry, self.watched),
+                )
             ),
+            Cover(owed & shows_watched & asked.external),
         ]
-        m.d.comb += Cover(transferred & dut.entries.payload.last & due & (now.scan_size == self.capacity))

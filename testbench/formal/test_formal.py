@@ -7,10 +7,12 @@ from amaranth.lib.wiring import In
 from interlock_hdl.config import Bin, OpClass, WeightTable
 from interlock_hdl.counter import FlopCounter
 
+from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.prove import ProofBroke, prove
-from formal.register_log_proof import MergeProof, ScanProof
+from formal.register_log_proof import MergeProof, ReadProof
 
+CHANGE_CYCLES = 22
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -31,8 +33,13 @@ def test_log_never_lowers_loses_or_doubles_an_entry():
     prove(MergeProof(entries=ENTRIES), mode="prove", depth=2)
 
 
-def test_log_scan_shows_every_merge_before_it():
-    prove(ScanProof(entries=ENTRIES), mode="prove", depth=2)
+def test_log_read_shows_every_merge_before_it():
+    prove(ReadProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+def test_no_change_is_lost():
+    """In the first cycles, whatever changes and flips there are: long enough for two sets of every slot."""
+    prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +49,8 @@ def test_log_scan_shows_every_merge_before_it():
         (AccumulatingProof, {}, 9),
         (OneLaneProof, {"failing": "plain"}, 9),
         (MergeProof, {"entries": ENTRIES}, 12),
-        (ScanProof, {"entries": ENTRIES}, 16),
+        (ReadProof, {"entries": ENTRIES}, 12),
+        (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):

@@ -1,30 +1,34 @@
-"""The reference accelerator with what a bench wants to see of it, for the batch engine."""
+"""An accelerator with what a bench wants to see of it, for the batch engine."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from interlock_hdl.accelerator.accelerator import Accelerator
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.monitor import MonitorSignature
 
 
 class AcceleratorBench(wiring.Component):
-    """An :class:`Accelerator`, its op events, and checks of its streams in every cycle.
+    """An accelerator, its op events, and checks of its streams in every cycle.
+
+    Parameters
+    ----------
+    accelerator : wiring.Component
+        With the ports of an ``interlock_hdl.accelerator.accelerator.Accelerator``, and two issue ports.
 
     Members
     -------
     rx, tx, clear_request, clear_done, busy :
         The accelerator's.
     monitor : Out(MonitorSignature)
-    began, ended : Out(stream of 64)
-        For each message, in the cycle of its first and of its last beat: how many events of port 0 (low half)
-        and of port 1 there were, those of that cycle included.
+    moments : Out(stream of 64)
+        For each beat of ``tx``: how many events of port 0 (low half) and of port 1 there were until then,
+        those of its cycle included.
     fault : Out(3)
         Latched: ``rx`` was not ready, ``tx`` withdrew or changed a beat, a byte beyond ``keep`` was not 0.
     """
 
-    def __init__(self, **parameters):
-        self.accelerator = Accelerator(**parameters)
+    def __init__(self, accelerator):
+        self.accelerator = accelerator
         beat_bytes = self.accelerator.beat_bytes
         super().__init__(
             {
@@ -34,8 +38,7 @@ class AcceleratorBench(wiring.Component):
                 "clear_done": Out(1),
                 "busy": Out(1),
                 "monitor": Out(MonitorSignature(beat_bytes, 2)),
-                "began": Out(stream.Signature(64)),
-                "ended": Out(stream.Signature(64)),
+                "moments": Out(stream.Signature(64)),
                 "fault": Out(3),
             }
         )
@@ -66,10 +69,8 @@ class AcceleratorBench(wiring.Component):
             m.d.comb += [shown.payload.eq(wire.payload), shown.fire.eq(wire.valid & wire.ready)]
         beat, fire = accelerator.tx.p, self.monitor.tx.fire
         m.d.comb += [
-            self.began.payload.eq(Cat(counts)),
-            self.began.valid.eq(fire & beat.first & ~self.monitor.clear),
-            self.ended.payload.eq(Cat(counts)),
-            self.ended.valid.eq(fire & beat.last & ~self.monitor.clear),
+            self.moments.payload.eq(Cat(counts)),
+            self.moments.valid.eq(fire & ~self.monitor.clear),
         ]
 
         held, waits = Signal.like(beat), Signal()

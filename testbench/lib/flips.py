@@ -7,6 +7,7 @@ built with ``public=True``.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import cocotb
@@ -21,6 +22,7 @@ TOP = "top"
 _MODULE = re.compile(r"^module (\\\S+ |\w+)\(.*?^endmodule", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(\w+) \($", re.MULTILINE)
 _CLOCKED = re.compile(r"^    (.+?) <= ", re.MULTILINE)
+_MEMORY = re.compile(r"^  reg (?:\[(\d+):0\] )?(\\\S+ |\w+) \[(\d+):0\];", re.MULTILINE)
 _REGISTER = re.compile(r"^  (?:output )?reg (?:\[(\d+):0\] )?(\\\S+ |\w+)(?: = .*)?;", re.MULTILINE)
 
 
@@ -43,28 +45,43 @@ class Inside(wiring.Component):
 
 @dataclass(frozen=True)
 class FlipFlop:
-    """One bit of one register."""
+    """One bit of one register, or of one word of a memory."""
 
     path: tuple[str, ...]
     bit: int
+    word: int | None = None
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)}[{self.bit}]"
+        word = "" if self.word is None else f"[{self.word}]"
+        return f"{'.'.join(self.path)}{word}[{self.bit}]"
 
 
 def flip_flops(component: wiring.Component) -> list[FlipFlop]:
-    """Every flip-flop of ``component``.
+    """Every flip-flop of ``component``, and every bit of its memories.
 
     Raises ``ValueError`` where there is one that it cannot name.
     """
-    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    return flip_flops_of(verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True))
+
+
+def flip_flops_of(text: str) -> list[FlipFlop]:
+    """The same of Verilog, whose outermost module is ``top``."""
     modules = {match[1].strip(): match[0] for match in _MODULE.finditer(text)}
     return list(_walk(modules, TOP, ()))
 
 
 def _walk(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator[FlipFlop]:
     widths = {match[2].strip(): int(match[1] or 0) + 1 for match in _REGISTER.finditer(modules[name])}
+    memories = {
+        match[2].strip(): (int(match[3]) + 1, int(match[1] or 0) + 1)
+        for match in _MEMORY.finditer(modules[name])
+    }
     for register in dict.fromkeys(match[1].strip() for match in _CLOCKED.finditer(modules[name])):
+        if (memory := register.partition("[")[0].strip()) in memories:
+            words, width = memories[memory]
+            for word, bit in product(range(words), range(width)):
+                yield FlipFlop((*path, memory.removeprefix("\\")), bit, word)
+            continue
         if register not in widths:
             raise ValueError(f"{name} clocks {register}, which is not a whole register")
         for bit in range(widths[register]):
@@ -79,6 +96,8 @@ def flip(dut: Any, flip_flop: FlipFlop) -> None:
     handle = dut
     for name in flip_flop.path:
         handle = getattr(handle, name)
+    if flip_flop.word is not None:
+        handle = handle[flip_flop.word]
     handle.value = int(handle.value) ^ 1 << flip_flop.bit
 
 

@@ -118,6 +118,8 @@ class StreamSource:
                 await clock
             while next(self._pauses):
                 await clock
+            if not self._queue:  # withdrawn in the pause
+                continue
             port.payload.value = self._queue.popleft()
             port.valid.value = 1
             self._withdrawn = False
@@ -155,6 +157,12 @@ class StreamSink:
     def received(self) -> list[Any]:
         """What has arrived and was not yet asked for."""
         return list(self._received)
+
+    def take(self) -> list[Any]:
+        """What has arrived and was not yet asked for; it is asked for now."""
+        received = self.received
+        self._received.clear()
+        return received
 
     async def receive(self) -> Any:
         """The next payload, an integer or a dictionary; waits for it."""

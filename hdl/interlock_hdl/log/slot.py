@@ -23,7 +23,7 @@ def is_damaged(checked: data.View) -> Value:
 
 
 class EntrySlot(wiring.Component):
-    """Holds one entry, and compares it with a request.
+    """Holds one entry, a session's or an external one, and compares it with a request.
 
     A flip of any one stored bit is reported in the cycle in which it happens, whatever is written then.
 
@@ -40,8 +40,10 @@ class EntrySlot(wiring.Component):
     add_provenance : In(1)
         Provenance becomes its *or* with the request's: of an empty slot, which is all zeros, the request's.
     stored : Out(CheckedEntry)
-    same_id, same_counting : Out(1)
-        The request has this id; agrees in mode and weight table.
+    same_id, same_rest : Out(1)
+        The request has this id; all that stands behind it is the same.
+    same_counting, same_flags : Out(1)
+        The request agrees in mode and weight table; has no flag that is not here.
     more_high, same_high, more_low : Out(1)
         The upper, and the lower 48 bits of its FLOPs are more; the upper are the same.  In halves, because
         all of them at once would be the longest carry chain of the log.
@@ -57,7 +59,9 @@ class EntrySlot(wiring.Component):
     add_provenance: In(1)
     stored: Out(CheckedEntry)
     same_id: Out(1)
+    same_rest: Out(1)
     same_counting: Out(1)
+    same_flags: Out(1)
     more_high: Out(1)
     same_high: Out(1)
     more_low: Out(1)
@@ -76,6 +80,12 @@ class EntrySlot(wiring.Component):
             self.same_counting.eq(
                 (asked.provenance.mode == mine.provenance.mode)
                 & (asked.provenance.weight_table == mine.provenance.weight_table)
+            ),
+            self.same_flags.eq((asked.provenance.flags & ~mine.provenance.flags) == 0),
+            self.same_rest.eq(
+                self.same_high
+                & (asked.flops[:48] == mine.flops[:48])
+                & (asked.provenance.as_value() == mine.provenance.as_value())
             ),
             self.damaged.eq(is_damaged(self.stored)),
         ]

@@ -3,12 +3,14 @@
 import enum
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from interlock.bench import digest
 from interlock.bench.report import FIGURES, Report, report
 
 
@@ -16,11 +18,16 @@ class Subject(enum.StrEnum):
     """What is measured."""
 
     CORE = "core"
+    DIGEST = "digest"
 
 
 def bench(
     subject: Annotated[
-        Subject, typer.Argument(help="core: the Interlock block alone, and the batch engine against cocotb.")
+        Subject,
+        typer.Argument(
+            help="core: the Interlock block alone, and the batch engine against cocotb. "
+            "digest: the tree digest, by lanes and size of messages."
+        ),
     ] = Subject.CORE,
     json_file: Annotated[
         Path | None,
@@ -31,15 +38,20 @@ def bench(
     to_terminal = json_file == Path("-")
     if json_file is not None and not to_terminal and (json_file.is_dir() or not json_file.parent.is_dir()):
         raise typer.BadParameter(f"{json_file}: cannot be written, for there is no such folder, or it is one")
-    assert subject is Subject.CORE
-    result = report()
-    text = json.dumps(result.as_dict(), indent=2)
+    match subject:
+        case Subject.CORE:
+            core = report()
+            result, table = core.as_dict(), _table(core)
+        case Subject.DIGEST:
+            result = _digest()
+            table = _digest_table(result)
+    text = json.dumps(result, indent=2)
     if to_terminal:
         print(text)
         return 0
     if json_file is not None:
         json_file.write_text(text + "\n")
-    Console().print(_table(result))
+    Console().print(table)
     return 0
 
 
@@ -62,6 +74,42 @@ def _table(result: Report) -> Table:
     table.add_row("simulated cycles a second, batch engine", _text(round(speed.batch_cycles_per_second)))
     table.add_row("simulated cycles a second, cocotb", _text(round(speed.cocotb_cycles_per_second)))
     table.add_row("batch engine against cocotb", f"{speed.batch_vs_cocotb:.1f} x")
+    return table
+
+
+def _digest() -> dict[str, Any]:
+    """Measures, with a progress bar: it takes a minute."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        row = bar.add_task("measuring", total=len(digest.LANES) * len(digest.SIZES))
+        return digest.report(progress=lambda: bar.advance(row))
+
+
+def _digest_table(result: dict[str, Any]) -> Table:
+    """A row for each build and size."""
+    table = Table(
+        title=f"The tree digest, with beats of {result['beat_bytes']} bytes",
+        title_justify="left",
+        caption=", ".join(f"{name} {number}" for name, number in result["versions"].items()),
+        caption_justify="left",
+    )
+    headings = ("lanes", "message", "bytes a cycle, back to back", "cycles, alone", "bytes a cycle, alone")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    names = {size: name for name, size in digest.SIZES.items()}
+    lanes = None
+    for one in result["figures"]:
+        if lanes not in (None, one["lanes"]):
+            table.add_section()
+        lanes = one["lanes"]
+        rates = (one["bytes_per_cycle"], one["cycles_alone"], one["bytes_per_cycle_alone"])
+        table.add_row(str(lanes), names[one["bytes"]], *map(_text, rates))
     return table
 
 

@@ -43,7 +43,7 @@ class RtlNode:
         self.rtl = Rtl(node, name=name, waves=waves)
         self.rtl.set("maker", maker)
         self.rtl.set("serial", serial)
-        self._reopening = 0
+        self._asked = {"reopen": 0, "request_full": 0}  # in the next cycle, one bit a slot
 
     def push_link(self, slot: int, items: Iterable[LinkItem]) -> None:
         """The other end of link ``slot`` sends ``items``."""
@@ -54,7 +54,7 @@ class RtlNode:
         self.rtl.push("host_in", items)
 
     def push_random(self, words: Iterable[int]) -> None:
-        """Words of 32 random bits for session ids, two a session."""
+        """Words of 32 random bits, as many as a session draws for its id and its log's key."""
         self.rtl.push("random", words)
 
     def roll(self) -> None:
@@ -63,14 +63,21 @@ class RtlNode:
 
     def reopen(self, slot: int) -> None:
         """The host wants a closed channel back, in the next cycle that runs."""
-        self._reopening |= 1 << slot
-        self.rtl.pulse("reopen", self._reopening)
+        self._ask("reopen", slot)
+
+    def request_full(self, slot: int) -> None:
+        """The host wants the peer to send a FULL prefix next."""
+        self._ask("request_full", slot)
+
+    def _ask(self, what: str, slot: int) -> None:
+        self._asked[what] |= 1 << slot
+        self.rtl.pulse(what, self._asked[what])
 
     def run(self, cycles: int) -> None:
         """Runs for ``cycles`` clock cycles."""
         self.rtl.run(cycles)
         if cycles:
-            self._reopening = 0
+            self._asked = dict.fromkeys(self._asked, 0)
 
     def pop_link(self, slot: int) -> Sequence[Segment | Level]:
         """What link ``slot`` sent."""

@@ -71,11 +71,16 @@ def _dump(record: Record) -> str:
 
 def renewed(page: str) -> str:
     """``page`` with the example in its marked region as it must be."""
-    before, begin, rest = page.partition(BEGIN)
+    return with_region(page, BEGIN, example())
+
+
+def with_region(page: str, begin: str, text: str) -> str:
+    """``page`` with ``text`` in the region that ``begin`` marks, up to the next ``END``."""
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"there is no region between {BEGIN.strip()} and {END.strip()}")
-    return before + begin + example() + end + after
+    if not (found and end):
+        raise ValueError(f"there is no region between {begin.strip()} and {END.strip()}")
+    return before + begin + text + end + after
 
 
 def main() -> None:

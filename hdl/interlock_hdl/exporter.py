@@ -1,0 +1,134 @@
+"""Sends one export to the host: LOG, SUMMARY, then the message itself (docs/specification.md, *Export*)."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import enum, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import beat_stream
+from interlock_hdl.config import Bin, InterlockConfig
+from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
+from interlock_hdl.ports import EntryStream
+from interlock_hdl.record import ENTRY_BYTES
+from interlock_hdl.summary import Summary
+from interlock_hdl.writer import Writer
+
+
+class State(enum.Enum):
+    """What is being sent."""
+
+    IDLE = 0
+    HEADER = 1
+    ENTRIES = 2
+    SUMMARY = 3
+    COPY = 4
+
+
+class Exporter(wiring.Component):
+    """Lets a message leave to the host behind the log that covers it, and what a summary says of that.
+
+    **Latency**: 2 cycles from ``begin`` to the first beat of LOG.
+    **Throughput**: one beat a cycle, as far as entries and payload are there.
+
+    Parameters
+    ----------
+    config : InterlockConfig
+
+    Members
+    -------
+    begin, length : In(1), In
+        Strobe: the scan of an EXPORT message was accepted, with so many bytes of payload.
+    session_id, ticks, bins : In(128), In(64), In(96) array
+        For the summary; ``bins`` are held while ``needs_bins``.
+    n_sessions, n_externals, entries : In
+        See :class:`Scan`.
+    payload : In(stream of Beat)
+        The message as it came, header first.
+    host : Out(stream of Beat)
+    busy, needs_bins : Out(1)
+    """
+
+    def __init__(self, *, config: InterlockConfig) -> None:
+        self.config = config
+        entries = range(config.log_entries + 1)
+        super().__init__(
+            {
+                "begin": In(1),
+                "length": In(range(config.message_bytes + 1)),
+                "session_id": In(128),
+                "ticks": In(64),
+                "bins": In(96).array(len(Bin)),
+                "n_sessions": In(entries),
+                "n_externals": In(entries),
+                "entries": In(EntryStream),
+                "payload": In(beat_stream(config.beat_bytes)),
+                "host": Out(beat_stream(config.beat_bytes)),
+                "busy": Out(1),
+                "needs_bins": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        beat_bytes = self.config.beat_bytes
+        writer = Writer(m, self.host, beat_bytes=beat_bytes)
+        beat = writer.beat
+
+        length = Signal.like(self.length)
+        is_summary = Signal()
+        m.submodules.summary = summary = Summary(beat_bytes=beat_bytes)
+        m.d.comb += [
+            summary.begin.eq(self.begin),
+            summary.ticks.eq(self.ticks),
+            summary.session_id.eq(self.session_id),
+            summary.payload_length.eq(length),
+            summary.n_sessions.eq(self.n_sessions),
+            summary.n_externals.eq(self.n_externals),
+            *(to.eq(bin) for to, bin in zip(summary.bins, self.bins, strict=True)),
+            summary.add.eq(self.entries.valid & self.entries.ready & ~self.entries.payload.external),
+            summary.entry.eq(self.entries.payload.entry),
+            summary.index.eq(writer.index),
+        ]
+        header = Signal(MessageHeader)
+        m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
+
+        state = Signal(State)
+        m.d.comb += self.busy.eq(state != State.IDLE)
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                with m.If(self.begin):
+                    m.d.sync += [
+                        length.eq(self.length),
+                        is_summary.eq(0),
+                        self.needs_bins.eq(1),
+                        state.eq(State.HEADER),
+                    ]
+            with m.Case(State.HEADER):
+                writer.word(header, MESSAGE_HEADER_BYTES)
+                m.d.comb += beat.first.eq(writer.begins)
+                with m.If(writer.word_ends):
+                    m.d.sync += state.eq(Mux(is_summary, State.SUMMARY, State.ENTRIES))
+            with m.Case(State.ENTRIES):
+                writer.word(self.entries.payload.entry, ENTRY_BYTES)
+                m.d.comb += [
+                    writer.put.eq(self.entries.valid),
+                    beat.last.eq(writer.ends & self.entries.payload.last),
+                    self.entries.ready.eq(writer.word_ends),
+                ]
+                with m.If(writer.emit & beat.last):
+                    m.d.sync += [is_summary.eq(1), state.eq(State.HEADER)]
+            with m.Case(State.SUMMARY):
+                m.d.comb += [
+                    writer.put.eq(1),
+                    beat.data.eq(summary.data),
+                    beat.keep.eq(Mux(writer.ends, summary.last_keep, -1)),
+                    beat.last.eq(writer.ends),
+                    writer.ends.eq(writer.index == summary.beats - 1),
+                ]
+                with m.If(writer.word_ends):
+                    m.d.sync += [self.needs_bins.eq(0), state.eq(State.COPY)]
+            with m.Case(State.COPY):
+                # The EXPORT message leaves as the accelerator sent it, header and all.
+                writer.copy(self.payload, "data", "keep", "first", "last")
+                with m.If(writer.emit & beat.last):
+                    m.d.sync += state.eq(State.IDLE)
+        return m

@@ -1,0 +1,322 @@
+"""Sends one message on its link: prefix, then payload, as records (docs/specification.md, *Records*)."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import beat_stream
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.credits import COST_BITS, cost_of
+from interlock_hdl.message import MESSAGE_HEADER_BYTES
+from interlock_hdl.ports import EntryStream, RecordBeat
+from interlock_hdl.record import (
+    ENTRY_BYTES,
+    PREFIX_HEADER_BYTES,
+    RECORD_HEADER_BYTES,
+    RECORD_MAX_LENGTH,
+    RECORD_VERSION,
+    PrefixFlag,
+    PrefixHeader,
+    RecordFlag,
+    RecordHeader,
+    RecordType,
+)
+from interlock_hdl.stream_cutter import Cut
+from interlock_hdl.writer import Writer
+
+RECORD_WORDS = RECORD_MAX_LENGTH // ENTRY_BYTES
+"""Entries that a largest record holds; the descriptor is as long as one."""
+
+
+class State(enum.Enum):
+    """What is being sent."""
+
+    IDLE = 0
+    DESCRIBE = 1
+    HEADER = 2
+    DESCRIPTOR = 3
+    ENTRIES = 4
+    PAYLOAD = 5
+    ABORTED = 6
+    ABANDON = 7
+
+
+class Outgoing(data.StructLayout):
+    """A message to send: as ``MessageInfo``, and its cost."""
+
+    def __init__(self, message_bytes: int) -> None:
+        super().__init__(
+            {
+                "slot": 8,
+                "length": range(message_bytes + 1),
+                "is_stream": 1,
+                "bound": 96,
+                "empty": 1,
+                "cost": COST_BITS,
+            }
+        )
+
+
+class Sender(wiring.Component):
+    """Puts a message's records out, one after another: no payload leaves but behind its whole prefix.
+
+    A buffered message is in its intake as a whole.  A stream's payload leaves cut by cut, each covered by what
+    the prefix announced; when it fails an ABORT ends it.  When the message's epoch ends, whatever is left of
+    it is taken and dropped, the rest of its scan too.
+
+    **Latency**: 2 cycles from ``described`` to the first beat of the record header.
+    **Throughput**: one beat a cycle, as far as entries, payload and cuts are there.
+
+    Parameters
+    ----------
+    config : InterlockConfig
+
+    Members
+    -------
+    begin, message : In(1), In(Outgoing)
+        Strobe: the scan of this message was accepted.
+    described, full, n_sessions, n_externals, entries : In
+        See :class:`Scan`.
+    payload : In(stream of Beat)
+        The message as it came, header first.
+    cuts, failed : In(stream of Cut), In(1)
+        See :class:`StreamCutter`.
+    ended : In(links)
+        Strobes: the epoch ended.
+    records, leaves : Out(stream of RecordBeat), In(1)
+        Records without seq and tag; ``leaves`` in the cycle in which the first beat of one is on its way for
+        good.
+    busy, streaming : Out(1)
+        From the cycle after ``begin`` until the message is over; it is a stream, and may still send payload.
+    finish : Out(1)
+        Strobe: a stream is over.
+    refund : Out(49)
+        With ``finish``: what it cost less than its maximum.
+    record, slot, type, length : Out(1), Out(8), Out(8), Out(16)
+        Strobe: a record leaves, to this slot, of this type and length.
+    aborted : Out(1)
+        Strobe: an ABORT leaves.
+    """
+
+    def __init__(self, *, config: InterlockConfig) -> None:
+        self.config = config
+        links, beat_bytes = config.links, config.beat_bytes
+        entries = range(config.log_entries + 1)
+        super().__init__(
+            {
+                "begin": In(1),
+                "message": In(Outgoing(config.message_bytes)),
+                "described": In(1),
+                "full": In(1),
+                "n_sessions": In(entries),
+                "n_externals": In(entries),
+                "entries": In(EntryStream),
+                "payload": In(beat_stream(beat_bytes)),
+                "cuts": In(stream.Signature(Cut)),
+                "failed": In(1),
+                "ended": In(links),
+                "records": Out(stream.Signature(RecordBeat(beat_bytes, links))),
+                "leaves": In(1),
+                "busy": Out(1),
+                "streaming": Out(1),
+                "finish": Out(1),
+                "refund": Out(COST_BITS),
+                "record": Out(1),
+                "slot": Out(8),
+                "type": Out(8),
+                "length": Out(16),
+                "aborted": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        beat_bytes = self.config.beat_bytes
+        head_beats = MESSAGE_HEADER_BYTES // beat_bytes
+        writer = Writer(m, self.records, beat_bytes=beat_bytes)
+        beat = writer.beat
+
+        message = Signal.like(self.message)
+        cut = Signal()  # its epoch ends
+        unannounced = Signal.like(message.length)  # bytes of payload that no record header has announced yet
+        head_left = Signal(range(2 * head_beats + 1))  # beats of header and descriptor to skip
+        message_left = Signal()  # the last beat of a buffered message is still in the intake
+        scan_left = Signal()  # the last entry is still to come
+        words_left = Signal(range(self.config.log_entries + 2))  # of the prefix, its descriptor one of them
+        record_words = Signal(range(RECORD_WORDS + 1))  # of this record, still to put
+        record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
+        is_first = Signal()  # of the message's records
+        begun = Signal()  # the payload of this record
+        is_final, final = (
+            Signal(),
+            Signal(),
+        )  # the record that begins, and that which is being sent, is the last
+        cost_left = Signal(COST_BITS)  # of a stream's maximum
+
+        m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]
+        with m.If((head_left != 0) & self.payload.valid):
+            m.d.comb += self.payload.ready.eq(1)
+            m.d.sync += head_left.eq(head_left - 1)
+        with m.If(self.payload.valid & self.payload.ready & self.payload.payload.last):
+            m.d.sync += message_left.eq(0)
+        with m.If(self.entries.valid & self.entries.ready & self.entries.payload.last):
+            m.d.sync += scan_left.eq(0)
+
+        # The next record: of the prefix as long as there is any of it, then of the payload.
+        in_prefix = words_left != 0
+        prefix_words = Mux(words_left > RECORD_WORDS, RECORD_WORDS, words_left)
+        chunk_ends = unannounced <= RECORD_MAX_LENGTH
+        header = Signal(RecordHeader)
+        may_begin = Signal()
+        aborting = Signal()  # the header that is being put is an ABORT's
+        aborts = Mux(writer.begins, self.failed, aborting)
+        m.d.comb += header.version.eq(RECORD_VERSION)
+        with m.If(in_prefix):
+            m.d.comb += [
+                may_begin.eq(1),
+                is_final.eq(message.empty & (words_left <= RECORD_WORDS)),
+                header.type.eq(RecordType.PREFIX),
+                header.length.eq(prefix_words * ENTRY_BYTES),
+                header.flags.eq(Mux(is_first, RecordFlag.SOM, 0) | Mux(is_final, RecordFlag.EOM, 0)),
+            ]
+        with m.Elif(~message.is_stream):
+            m.d.comb += [
+                may_begin.eq(1),
+                is_final.eq(chunk_ends),
+                header.type.eq(RecordType.PAYLOAD),
+                header.length.eq(Mux(chunk_ends, unannounced, RECORD_MAX_LENGTH)),
+                header.flags.eq(Mux(is_final, RecordFlag.EOM, 0)),
+            ]
+        with m.Elif(aborts):
+            m.d.comb += [may_begin.eq(1), header.type.eq(RecordType.ABORT)]
+        with m.Else():
+            m.d.comb += [
+                may_begin.eq(self.cuts.valid),
+                is_final.eq(self.cuts.payload.last),
+                header.type.eq(RecordType.PAYLOAD),
+                header.length.eq(self.cuts.payload.length),
+                header.flags.eq(Mux(is_final, RecordFlag.EOM, 0)),
+            ]
+
+        prefix = Signal(PrefixHeader)
+        m.d.comb += [
+            prefix.n_sessions.eq(self.n_sessions),
+            prefix.n_externals.eq(self.n_externals),
+            prefix.flags.eq(Mux(self.full, PrefixFlag.FULL, PrefixFlag.DELTA)),
+            prefix.max_bound.eq(message.bound),
+        ]
+
+        state = Signal(State)
+        is_abort = header.type == RecordType.ABORT
+        record_ends = Signal()  # with its last beat
+        over = Signal()  # and nothing comes behind it
+        m.d.comb += record_ends.eq(writer.emit & beat.last)
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                with m.If(self.begin):
+                    m.d.sync += [
+                        message.eq(self.message),
+                        unannounced.eq(self.message.length),
+                        cost_left.eq(self.message.cost - MESSAGE_HEADER_BYTES),
+                        head_left.eq(Mux(self.message.is_stream, 2 * head_beats, head_beats)),
+                        message_left.eq(~self.message.is_stream),
+                        scan_left.eq(1),
+                        is_first.eq(1),
+                        state.eq(State.DESCRIBE),
+                    ]
+            with m.Case(State.DESCRIBE):
+                m.d.sync += words_left.eq(1 + self.n_sessions + self.n_externals)
+                with m.If(self.described):
+                    m.d.sync += state.eq(State.HEADER)
+
+            with m.Case(State.HEADER):
+                writer.word(header, RECORD_HEADER_BYTES)
+                m.d.comb += [
+                    writer.put.eq(may_begin),
+                    beat.first.eq(writer.begins),
+                    beat.last.eq(writer.ends & is_abort),
+                ]
+                with m.If(writer.emit):
+                    m.d.sync += [
+                        aborting.eq(aborts),
+                        self.type.eq(header.type),
+                        self.length.eq(header.length),
+                    ]
+                with m.If(writer.word_ends):
+                    m.d.sync += [is_first.eq(0), final.eq(is_final)]
+                    with m.If(in_prefix):
+                        m.d.sync += [
+                            record_words.eq(prefix_words),
+                            words_left.eq(words_left - prefix_words),
+                            state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES)),
+                        ]
+                    with m.Elif(is_abort):
+                        m.d.sync += state.eq(State.ABORTED)
+                    with m.Else():
+                        m.d.sync += [
+                            begun.eq(0),
+                            unannounced.eq(unannounced - header.length),
+                            cost_left.eq(cost_left - (cost_of(header.length) - MESSAGE_HEADER_BYTES)),
+                            record_beats.eq((header.length + beat_bytes - 1) // beat_bytes),
+                            state.eq(State.PAYLOAD),
+                        ]
+
+            with m.Case(State.DESCRIPTOR):
+                writer.word(prefix, PREFIX_HEADER_BYTES)
+                with m.If(writer.word_ends):
+                    m.d.sync += [record_words.eq(record_words - 1), state.eq(State.ENTRIES)]
+
+            with m.Case(State.ENTRIES):
+                writer.word(self.entries.payload.entry, ENTRY_BYTES)
+                m.d.comb += [
+                    writer.put.eq(self.entries.valid),
+                    beat.last.eq(writer.ends & (record_words == 1)),
+                    self.entries.ready.eq(writer.word_ends),
+                ]
+                with m.If(writer.word_ends):
+                    m.d.sync += record_words.eq(record_words - 1)
+                with m.If(record_ends):
+                    m.d.sync += state.eq(Mux(final, State.IDLE, State.HEADER))
+
+            with m.Case(State.PAYLOAD):
+                with m.If(head_left == 0):
+                    writer.copy(self.payload, "data", "keep")
+                m.d.comb += beat.last.eq(record_beats == 1)
+                with m.If(writer.emit):
+                    # The header has left: the next cut may be made.
+                    m.d.comb += self.cuts.ready.eq(message.is_stream & ~begun)
+                    m.d.sync += [begun.eq(1), record_beats.eq(record_beats - 1)]
+                with m.If(record_ends):
+                    m.d.sync += state.eq(Mux(final, State.IDLE, State.HEADER))
+
+            with m.Case(State.ABORTED):
+                m.d.comb += over.eq(~writer.valid)
+                with m.If(over):
+                    m.d.sync += state.eq(State.IDLE)
+
+            with m.Case(State.ABANDON):
+                m.d.comb += [self.entries.ready.eq(1), over.eq(~message_left & ~scan_left)]
+                with m.If(message_left):
+                    m.d.comb += self.payload.ready.eq(1)
+                with m.If(over):
+                    m.d.sync += state.eq(State.IDLE)
+
+        sends = (state != State.IDLE) & (state != State.ABANDON)
+        with m.If(record_ends & final & ((state == State.ENTRIES) | (state == State.PAYLOAD))):
+            m.d.comb += over.eq(1)
+        m.d.comb += [
+            self.busy.eq((state != State.IDLE) | message_left),
+            self.streaming.eq(sends & message.is_stream),
+            self.finish.eq(over & message.is_stream),
+            self.refund.eq(Mux(state == State.ABORTED, message.cost, cost_left)),
+            self.record.eq(self.leaves & (self.type != RecordType.ABORT)),
+            self.slot.eq(message.slot),
+            self.aborted.eq(self.leaves & (self.type == RecordType.ABORT)),
+        ]
+        with m.If(state == State.ABANDON):
+            m.d.comb += self.refund.eq(0)  # its epoch's balance is gone, and there may be another one
+        with m.If(cut & sends):
+            m.d.comb += over.eq(0)
+            m.d.sync += [head_left.eq(0), state.eq(State.ABANDON)]
+        writer.withdraw(message.slot, self.ended)
+        return m

@@ -1,0 +1,130 @@
+"""Cuts a stream's payload into records as it comes, each covered by a sample of its own."""
+
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from interlock_hdl.intake import StreamProgress
+from interlock_hdl.record import RECORD_MAX_LENGTH
+
+BLOCK_BYTES = 16
+Cut = data.StructLayout({"length": range(RECORD_MAX_LENGTH + 1), "last": 1})
+"""Bytes of the next record, and whether they are the stream's last."""
+
+
+class StreamCutter(wiring.Component):
+    """Says how long the next record of a stream is, once it is known that its bytes are covered.
+
+    What is there is cut: whole blocks of 16 bytes, up to a largest record, or all that is left when the
+    stream has ended.  Then the counter is sampled, so that every event before the last of these bytes is in the
+    count; if that is above what the prefix announced, the stream has failed, as it has when a beat of it was
+    wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is does
+    not matter.
+
+    **Latency**: two cycles more than the counter's, from a block to its cut.
+
+    Parameters
+    ----------
+    beat_bytes : int
+    depth : int
+        Beats of a stream that may wait to be cut.
+
+    Members
+    -------
+    progress : In(StreamProgress)
+        Of the one stream that there is.
+    finish : In(1)
+        Strobe: it is done with; what follows is another one.
+    active, announced : In(1), In(96)
+        It is being sent; the count that its prefix shows.
+    sample, done, count : Out(1), In(1), In(96)
+        See :class:`FlopCounter`; ``done`` is its ``sampled``.
+    hold : In(1)
+        No sample can be taken.
+    sampling : Out(1)
+        A sample is on its way, and still wanted.
+    cuts : Out(stream of Cut)
+    failed : Out(1)
+        It has overrun, or is broken: no further cut is offered.
+    cut, cut_length, cut_last : Out
+        Strobe: a cut is made.
+    """
+
+    def __init__(self, *, beat_bytes: int, depth: int) -> None:
+        self.beat_bytes = beat_bytes
+        self.depth = depth
+        super().__init__(
+            {
+                "progress": In(StreamProgress(beat_bytes)),
+                "finish": In(1),
+                "active": In(1),
+                "announced": In(96),
+                "sample": Out(1),
+                "done": In(1),
+                "count": In(96),
+                "hold": In(1),
+                "sampling": Out(1),
+                "cuts": Out(stream.Signature(Cut)),
+                "failed": Out(1),
+                "cut": Out(1),
+                "cut_length": Out(16),
+                "cut_last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        beat_bytes = self.beat_bytes
+        block_beats = BLOCK_BYTES // beat_bytes
+        record_beats = RECORD_MAX_LENGTH // beat_bytes
+
+        waiting = Signal(range(self.depth + 2 * block_beats))  # beats that are not cut
+        ended = Signal()
+        kept = Signal(range(beat_bytes))  # bytes of the last beat, 0 for all
+        pending = Signal()  # a cut is made, and not taken
+        sampling = Signal()
+        compared = Signal()
+        broken = Signal()
+        overrun = Signal()
+
+        is_last = ended & (waiting <= record_beats)
+        whole_blocks = (waiting >> exact_log2(block_beats)) << exact_log2(block_beats)
+        beats = Signal.like(waiting)
+        m.d.comb += [
+            beats.eq(Mux(waiting < record_beats, whole_blocks, record_beats)),
+            self.cut_length.eq(beats * beat_bytes),
+            self.cut_last.eq(is_last),
+            self.cut.eq(self.active & ~pending & ~self.hold & ~self.failed & (beats != 0)),
+            self.sample.eq(self.cut),
+            self.failed.eq(broken | overrun),
+            self.cuts.valid.eq(compared),
+            self.sampling.eq(sampling & self.active & ~self.failed),
+        ]
+        with m.If(is_last):
+            m.d.comb += [
+                beats.eq(waiting),
+                self.cut_length.eq(waiting * beat_bytes - Mux(kept == 0, 0, beat_bytes - kept)),
+            ]
+
+        m.d.sync += waiting.eq(waiting + self.progress.beat - Mux(self.cut, beats, 0))
+        with m.If(self.progress.last):
+            m.d.sync += [ended.eq(1), kept.eq(self.progress.kept)]
+        with m.If(self.progress.broken):
+            m.d.sync += broken.eq(1)
+        with m.If(self.cut):
+            m.d.sync += [
+                self.cuts.payload.length.eq(self.cut_length),
+                self.cuts.payload.last.eq(is_last),
+                pending.eq(1),
+                sampling.eq(1),
+            ]
+        checked = Signal()  # in the cycle after `done` the counter shows this sample
+        m.d.sync += checked.eq(sampling & self.done)
+        with m.If(sampling & self.done):
+            m.d.sync += sampling.eq(0)
+        with m.If(checked):
+            m.d.sync += [overrun.eq(self.count > self.announced), compared.eq(self.count <= self.announced)]
+        with m.If(self.cuts.valid & self.cuts.ready):
+            m.d.sync += [compared.eq(0), pending.eq(0)]
+        return ResetInserter(self.finish)(m)

@@ -1,0 +1,99 @@
+"""How a block that makes beats of its own puts them out, one a cycle."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from interlock_hdl.wire import network
+
+MAX_BEATS = 64
+"""More than the beats of any header, entry or summary."""
+
+
+class Writer:
+    """A register in front of an outgoing stream, and a counter of the beats within a word.
+
+    Not a component: its user's state machine says, in each state, what :attr:`beat` is and that it is *put*;
+    the beat is *emitted* as soon as the register is free.
+
+    Parameters
+    ----------
+    m : Module
+    output : stream of Beat, or of a layout with the fields of one
+    beat_bytes : int
+
+    Attributes
+    ----------
+    beat : what is put; fields that nobody sets are 0
+    put, emit : 1
+        There is a beat; it goes into the register at the end of this cycle.
+    index : number of the beat within its word; ``begins`` where it is 0
+    ends : 1
+        It is the last beat of its word.
+    valid : 1
+        The register holds a beat.
+    """
+
+    def __init__(self, m: Module, output: stream.Interface, *, beat_bytes: int) -> None:
+        self._m = m
+        self.beat_bytes = beat_bytes
+        self.beat = Signal.like(output.payload, name="beat")
+        self.put = Signal(name="put")
+        self.emit = Signal(name="emit")
+        self.ends = Signal(name="ends")
+        self.index = Signal(range(MAX_BEATS), name="index")
+        self.valid = Signal(name="out_valid")
+        out = Signal.like(output.payload, name="out")
+        self.out = out
+        m.d.comb += [
+            self.emit.eq(self.put & (~self.valid | output.ready)),
+            output.payload.eq(out),
+            output.valid.eq(self.valid),
+        ]
+        with m.If(self.emit):
+            m.d.sync += [
+                out.eq(self.beat),
+                self.valid.eq(1),
+                self.index.eq(Mux(self.ends, 0, self.index + 1)),
+            ]
+        with m.Elif(output.ready):
+            m.d.sync += self.valid.eq(0)
+
+    @property
+    def begins(self) -> Value:
+        """The beat is the first of its word."""
+        return self.index == 0
+
+    @property
+    def word_ends(self) -> Value:
+        """The last beat of a word is emitted."""
+        return self.emit & self.ends
+
+    def word(self, word: Value, octets: int) -> None:
+        """Puts ``word``, a big-endian integer of ``octets`` bytes, beat by beat: all full, or a single one."""
+        beats = -(-octets // self.beat_bytes)
+        padded = Cat(network(word), Const(0, 8 * (beats * self.beat_bytes - octets)))
+        self._m.d.comb += [
+            self.put.eq(1),
+            self.beat.data.eq(padded.word_select(self.index[: beats.bit_length()], 8 * self.beat_bytes)),
+            self.beat.keep.eq((1 << min(octets, self.beat_bytes)) - 1),
+            self.ends.eq(self.index == beats - 1),
+        ]
+
+    def copy(self, beats: stream.Interface, *fields: str) -> None:
+        """Puts the ``fields`` of each beat of a stream."""
+        self._m.d.comb += [
+            self.put.eq(beats.valid),
+            *(self.beat[field].eq(beats.payload[field]) for field in fields),
+            self.ends.eq(1),
+            beats.ready.eq(self.emit),
+        ]
+
+    def withdraw(self, slot: Value, ended: Value) -> None:
+        """Drops what is in the register for a slot whose epoch ends, and what is put for ``slot`` if that is one.
+
+        To be called after everything else: it has the last word.
+        """
+        cut = ended.bit_select(slot, 1)
+        stays = self.valid & ~self.emit
+        with self._m.If(Mux(stays, ended.bit_select(self.out.slot, 1), cut)):
+            self._m.d.sync += [self.valid.eq(0), self.index.eq(0)]

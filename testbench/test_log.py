@@ -1,0 +1,55 @@
+"""Log: merges and scans, FULL and DELTA, as the naive log has them; exact latencies; who sees what when."""
+
+import pytest
+from interlock_hdl.config import InterlockConfig, LogStore
+from interlock_hdl.log.log import Log
+from lib.patterns import PATTERNS
+from lib.run import run
+
+RANDOM = "merges_and_scans_agree_with_the_naive_log"
+MEETING = "a_merge_meets_a_scan_in_every_cycle"
+DIRECTED = [
+    "a_full_scan_emits_an_entry_a_cycle",
+    "full_in_the_cycle_of_the_request_counts_for_it",
+    "an_export_leaves_every_set_as_it_is",
+    "carries_run_through_the_whole_sum",
+]
+AHEAD_LATENCY = 8  # from a scan's acceptance to the first answer that knows what it announced
+
+
+def on(testcase: str | list[str], *, entries: int, links: int, **parameters) -> list[str]:
+    log = Log(InterlockConfig(log_entries=entries, links=links))
+    latency = {
+        "described": log.described_latency,
+        "first_entry": log.first_entry_latency,
+        "ahead": AHEAD_LATENCY,
+    }
+    parameters |= {"entries": entries, "links": links, "latency": latency}
+    return run(log, "log_tests", parameters=parameters, testcase=testcase)
+
+
+@pytest.mark.parametrize(("entries", "links"), [(2, 1), (5, 3), (16, 2)])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_agrees_with_the_naive_log(entries, links, pattern):
+    """Each pattern on each of the three streams, the other two without and with pauses."""
+    for patterns in [(pattern, "none", "half"), ("none", pattern, "bursts"), ("half", "none", pattern)]:
+        on(RANDOM, entries=entries, links=links, patterns=patterns)
+
+
+@pytest.mark.parametrize("sink", ["none", "half"])
+def test_a_merge_meets_a_scan(sink):
+    on(MEETING, entries=6, links=2, sink=sink)
+
+
+def test_latencies_and_corner_cases():
+    assert on(DIRECTED, entries=16, links=2) == DIRECTED
+
+
+def test_latencies_are_as_documented():
+    log = Log(InterlockConfig())
+    assert (log.merge_latency, log.described_latency, log.first_entry_latency) == (2, 3, 6)
+
+
+def test_refuses_a_store_that_is_not_built():
+    with pytest.raises(ValueError, match="not built"):
+        Log(InterlockConfig(log_store=LogStore.HASH, log_entries=64))
