@@ -1,34 +1,14 @@
 """The puppet in plain Python, for golden nodes (gateware: ``lib.puppet``; language: ``lib.script``)."""
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
-from interlock.model.accelerator import EventRun
+from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.messages import HEADER, Kind
 
 from lib.script import EVENT, WORD_BYTES, WORDS, Op
 
 Positions = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PuppetMessage:
-    """A message as it was sent, and when.
-
-    Attributes
-    ----------
-    data, events_before, earlier :
-        As of a message of the reference accelerator: bytes, events of each port before the last of them, and
-        how many bytes came when so many events had been raised, before that.
-    firsts : tuple of int
-        Offsets of the words that had ``first``: (0,) but for scripts that break that rule.
-    """
-
-    data: bytes
-    events_before: Positions
-    earlier: tuple[tuple[int, Positions], ...] = ()
-    firsts: tuple[int, ...] = (0,)
 
 
 class GoldenPuppet:
@@ -57,7 +37,7 @@ class GoldenPuppet:
     def clear(self) -> None:
         """Forgets everything, as under ``clear_request``."""
         self.events: list[EventRun] = []
-        self.sent: deque[PuppetMessage] = deque()
+        self.sent: deque[SentMessage] = deque()
         self.positions: Positions = (0,) * self.issue_ports
         self._script: deque[bytes] = deque()
         self._burst: EventRun | None = None
@@ -139,7 +119,7 @@ class GoldenPuppet:
     def _end(self, kept: int) -> None:
         """The message is over, with so many bytes of its last word."""
         data = bytes(self._data[: len(self._data) - WORD_BYTES + kept])
-        message = PuppetMessage(data, self.positions, tuple(self._pieces[:-1]), tuple(self._firsts))
+        message = SentMessage(data, self.positions, tuple(self._pieces[:-1]), tuple(self._firsts))
         self.sent.append(message)
         self._begin_message()
 
