@@ -32,9 +32,6 @@ class PuppetPair(Pair):
             for begin, end in pairwise(cuts)
         ]
 
-    def positions(self, message):
-        return [*message.earlier, *super().positions(message)]
-
     def tell(self, script):
         """Sends a script, and settles."""
         self.send(*script.messages(16 * SCRIPT_WORDS))
@@ -145,7 +142,7 @@ def test_work_stands_where_the_script_put_it(pair):
             pass
         sent += pair.golden.sent
         pair.settle()
-    assert [(*message.earlier, (len(message.data), message.events_before)) for message in sent] == [
+    assert [tuple(pair.positions(message)) for message in sent] == [
         ((32, (3, 0)), (64, (3, 1)), (102, (12, 1))),
         ((32, (12, 1)), (80, (12, 2)), (116, (12, 3))),
         ((116, (12, 3)),),

@@ -13,15 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from campaigns.clusters import any_history
+from campaigns.messages import Messages
 from campaigns.rogues import Rogues
 from campaigns.tally import Tally
 
-KINDS = {"clusters": any_history, "rogues": Rogues}
+KINDS = {"clusters": any_history, "rogues": Rogues, "messages": Messages}
 
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make campaign", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long, in all (600)")
+    parser.add_argument("--messages", type=int, help="end when accelerators have sent so many, or in time")
     parser.add_argument("--seed", type=int, help="of the first history; any, unless given")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only this kind")
     parser.add_argument("--build", choices=BUILDS, action="append", help="only this build")
@@ -37,6 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("building", total=arguments.seconds)
         while time.monotonic() - begin < arguments.seconds or tally.histories < len(turns):
+            if arguments.messages is not None and tally.messages >= arguments.messages:
+                break
             kind, build = turns[tally.histories % len(turns)]
             try:
                 tally.add(KINDS[kind](seed, config=BUILDS[build]).run())

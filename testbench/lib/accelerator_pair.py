@@ -140,7 +140,7 @@ class Pair:
 
     def positions(self, message) -> list[tuple[int, tuple[int, ...]]]:
         """So many of its bytes were sent when each port had raised so many events."""
-        return [(len(message.data), message.events_before)]
+        return [*message.earlier, (len(message.data), message.events_before)]
 
     def _moments(self, messages: Iterable) -> list[int]:
         """What the bench should say of every beat."""

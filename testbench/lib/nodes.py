@@ -11,8 +11,11 @@ from interlock_hdl.config import InterlockConfig, IssuePort
 from interlock_hdl.node import Node
 from interlock_hdl.record import Mode
 
+from lib.golden_puppet import GoldenPuppet
+from lib.puppet import Puppet
 from lib.watched import WatchedNode
 
+SCRIPT_WORDS = 2048
 SCRATCH_WORDS = 1024
 QUEUE_WORDS = 512
 MAKER = 0x1A7E0001
@@ -33,7 +36,13 @@ BUILDS = {
         log_entries=3,
         message_bytes=4096,
     ),
-    "least": InterlockConfig(beat_bytes=4, links=2, log_entries=2, message_bytes=64),
+    "least": InterlockConfig(beat_bytes=4, links=2, log_entries=2, message_bytes=64, digest_lanes=0),
+    "single": InterlockConfig(
+        beat_bytes=16, links=3, log_entries=32, message_bytes=1024, staging_messages=1, digest_lanes=0
+    ),
+    "bare": InterlockConfig(
+        beat_bytes=4, links=2, log_entries=6, message_bytes=2048, staging_messages=1, digest_lanes=0
+    ),
 }
 """What campaigns run on."""
 
@@ -67,6 +76,28 @@ def golden_node(config: InterlockConfig, *, serial: int) -> GoldenNode:
         serial=serial,
         watch=True,
     )
+
+
+@cache
+def puppet_gateware(config: InterlockConfig) -> Node:
+    """A node with a puppet for an accelerator."""
+    puppet = Puppet(
+        beat_bytes=config.beat_bytes, script_words=SCRIPT_WORDS, issue_ports=len(config.issue_ports)
+    )
+    return Node(config=config, accelerator=puppet)
+
+
+def puppet_node(config: InterlockConfig, *, serial: int) -> LockstepNode:
+    """Gateware and golden model of a node with a puppet, as one."""
+    golden = GoldenNode(
+        parameters=NodeParameters.of(config),
+        accelerator=GoldenPuppet(script_words=SCRIPT_WORDS, issue_ports=len(config.issue_ports)),
+        maker=MAKER,
+        serial=serial,
+        watch=True,
+    )
+    rtl = WatchedNode(puppet_gateware(config), maker=MAKER, serial=serial)
+    return LockstepNode(rtl, golden, name=f"node{serial}")
 
 
 def lockstep_node(config: InterlockConfig, *, serial: int) -> LockstepNode:

@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from interlock.device.rtl_node import RtlNode
-from interlock.wires import Event, Rolled, Segment
+from interlock.model.records import HEADER, RecordType
+from interlock.wires import Event, Level, Rolled, Segment
+
+DELTA_BYTE, DELTA = 27, 2
+"""Where in a record a prefix says of what kind it is: the lowest byte of its flags."""
 
 
 class WatchedNode(RtlNode):
@@ -14,6 +18,8 @@ class WatchedNode(RtlNode):
     ----------
     choices : Counter
         How often each event of the schedule happened.
+    messages, streams, deltas : int
+        Messages that the accelerator began, those of them with flag STREAM, and DELTA prefixes that left.
     schedule : list of Event
         Those that happened since :meth:`forget`.
     released, sent : list
@@ -23,6 +29,8 @@ class WatchedNode(RtlNode):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.choices: Counter[str] = Counter()
+        self.messages = self.streams = self.deltas = 0
+        self._heads: dict[int, bytes] = {}  # of the record that a slot is sending
         self.forget()
 
     def forget(self) -> None:
@@ -57,7 +65,30 @@ class WatchedNode(RtlNode):
     def pop_tx(self) -> Sequence[Segment | Rolled]:
         items = super().pop_tx()
         self._tx += items
+        for item in items:
+            if isinstance(item, Segment) and item.first:
+                self.messages += 1
+                self.streams += item.data[1] & 1
         return items
+
+    def pop_link(self, slot: int) -> Sequence[Segment | Level]:
+        items = super().pop_link(slot)
+        for item in items:
+            if isinstance(item, Segment):
+                self._note_prefix(slot, item)
+        return items
+
+    def _note_prefix(self, slot: int, item: Segment) -> None:
+        """Counts the record if it begins a DELTA prefix, as soon as that shows."""
+        before = b"" if item.first else self._heads.get(slot, b"")
+        if len(before) > DELTA_BYTE:
+            return
+        head = self._heads[slot] = before + item.data[: DELTA_BYTE + 1]
+        if len(head) <= DELTA_BYTE:
+            return
+        header = HEADER.unpack(head)
+        begins_prefix = header["type"] == RecordType.PREFIX and header["flags"] & 1
+        self.deltas += bool(begins_prefix and head[DELTA_BYTE] & DELTA)
 
 
 def whole(items: Sequence[Segment | Rolled]) -> list[bytes | Rolled]:
