@@ -121,7 +121,7 @@ class GoldenNode:
         ]
         self.log: Log | None = None
         self.alarms = self.possible_alarms = Alarm(0)
-        self.announcements: deque[tuple[int, int]] = deque()
+        self.announcements: deque[tuple[int, int]] = deque(maxlen=32)  # a cycle sees one scan at most
         self.sent: deque[SentMessage] = deque()  # by the accelerator, not yet accepted or refused
         self._sent_nothing = True
         self.external: deque[External] = deque()  # from the host, not yet released
