@@ -58,8 +58,8 @@ class Credit:
 
     @property
     def grantable(self) -> int:
-        """The most that the node may grant by now."""
-        return self.staging_bytes + self.released
+        """The most that the node may grant by now; its first grant is all of an empty staging."""
+        return self.staging_bytes + (0 if self.granted is None else self.released)
 
     @property
     def is_owed(self) -> bool:
