@@ -2,7 +2,6 @@
 
 from random import Random
 
-from interlock.device.assembler import FOREVER, Program
 from interlock.device.compare import Mismatch
 from interlock.device.loader import data_message
 from interlock.model.credit import cost
@@ -12,11 +11,13 @@ from interlock.model.session import State
 from interlock.wires import Level, RawBeat, Segment
 from interlock_hdl.config import InterlockConfig
 from lib.garbage import garbage
-from lib.jobs import PROGRAM, load_bytes, queue_words
+from lib.jobs import load_bytes, queue_words
 from lib.nodes import lockstep_node
-from lib.peer import PLENTY, Peer, reseal
+from lib.peer import PLENTY, reseal
 from lib.settle import outstanding
 
+from campaigns.rogue_peer import RoguePeer, forged
+from campaigns.rogue_programs import echo, talk
 from campaigns.tally import Tally
 
 PATIENCE = 400_000
@@ -25,57 +26,6 @@ LINK_WORDS = 400
 """Words that may wait in a queue which the accelerator reads, of 512."""
 HOST_WORDS = 200
 """Words that a host sends in one session: those of the last one may still be on their way."""
-
-
-def echo() -> Program:
-    """Adds to what comes from slot 0, and gives it back, and to the other link, and to the host."""
-    program = Program(origin=PROGRAM, scratch_words=1024)
-    with program.loop(FOREVER):
-        program.receive(y=0, source=0, words=100)
-        program.add(y=0, a=0, b=8, words=20)
-        program.send(a=0, slot=0, length=100)
-        program.export(a=0, length=50)
-        program.send(a=0, slot=1, length=33)
-    return program
-
-
-def talk() -> Program:
-    """Computes and sends, and never listens."""
-    program = Program(origin=PROGRAM, scratch_words=1024)
-    with program.loop(12) as i:
-        program.matmul(y=0, a=64, b=96, rows=2, columns=2, k=8)
-        program.send(a=0, slot=1, length=4500)
-        program.send(a=0 + 3 * i, slot=0, length=0)
-        program.export(a=0, length=300)
-    program.halt()
-    return program
-
-
-class RoguePeer(Peer):
-    """Knows how much it may send, and whether it is to send a FULL prefix; keeps to it or not.
-
-    Attributes
-    ----------
-    spent : int
-        Cost of what it has sent in this epoch, and has not aborted.
-    allowed : int
-        What the node has granted in it.
-    owes_full : bool
-        Its next prefix must be FULL.
-    """
-
-    def _begin(self) -> None:
-        super()._begin()
-        self.spent = self.allowed = self._looked_at = 0
-        self.owes_full = True
-
-    def look(self) -> None:
-        super().look()
-        for record in self.records[self._looked_at :]:
-            if record[1] == RecordType.CREDIT:
-                self.allowed = int.from_bytes(record[16:24])
-            self.owes_full |= record[1] == RecordType.FULL_REQUEST
-        self._looked_at = len(self.records)
 
 
 class Rogues:
@@ -218,7 +168,7 @@ class Rogues:
             entries.append(Entry(source.to_bytes(16), self.random.getrandbits(90), 1, 1, flags))
         return entries
 
-    def _say(self, peer: Peer, records: list[bytes]) -> None:
+    def _say(self, peer: RoguePeer, records: list[bytes]) -> None:
         self.said = (self.said + records)[-30:]
         peer.send(records)
 
@@ -253,37 +203,9 @@ class Rogues:
     def _forge(self, peer: RoguePeer) -> None:
         """A message with something wrong in it, but for its tags."""
         random = self.random
-        entries = self._entries(peer)
         own = self.golden.session.session_id if len(self.golden.session.drawn) == 2 else bytes(16)
-        match random.choice((0, 0, 0, 1, 2, 3, 4, 5)):
-            case 0:  # flags, counting
-                at = random.randrange(len(entries))
-                known = entries[at]
-                entries[at] = random.choice(
-                    (
-                        Entry(
-                            known.session_id,
-                            known.flops,
-                            known.mode,
-                            known.weight_table,
-                            1 << random.randrange(16),
-                        ),
-                        Entry(known.session_id, known.flops, random.getrandbits(8), known.weight_table, 1),
-                        Entry(known.session_id, known.flops, known.mode, random.getrandbits(8), 1),
-                    )
-                )
-            case 1:  # the node's own id
-                announced = self.golden.known.own.flops if self.golden.log else 0
-                flops = max(0, announced + random.choice((0, -1, 1, 1)))
-                entries.append(Entry(own, flops, 1, 1, 1))
-            case 2:  # somebody else speaks
-                entries[0] = Entry(random.choice((own, bytes(16))), 0, 1, 1, 1)
-            case 3:  # so many sources
-                entries += [Entry(random.randbytes(16), 1, 1, 1, 1) for _ in range(random.randint(1, 10))]
-            case 4:
-                entries = []
-            case 5:  # twice
-                entries += entries
+        announced = self.golden.known.own.flops if self.golden.log else 0
+        entries = forged(random, self._entries(peer), own=own, announced=announced)
         seq = peer.seq
         length = random.choice((0, 10, 100))
         records = [peer.prefix(*entries, som=random.random() < 0.9, eom=not length)]
