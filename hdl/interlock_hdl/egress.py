@@ -27,8 +27,8 @@ class Egress(wiring.Component):
 
     One message at a time, in order: wait until its channel is open and has room for all of it; take the count
     sampled after its last beat, or when a stream starts; scan the log; send the scan as the prefix (or as LOG
-    and SUMMARY), then the payload.  There is no other way out, so no payload beat leaves but behind a prefix that
-    covers it.
+    and SUMMARY), then the payload.  There is no other way out, so no payload beat leaves but behind a prefix
+    that covers it.
 
     **Latency**: ``latency`` cycles from a buffered message's offer by the intake to its scan.
     **Throughput**: one beat a cycle while a message is in flight.

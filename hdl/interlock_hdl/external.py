@@ -26,10 +26,10 @@ class State(enum.Enum):
 class External(wiring.Component):
     """Holds EXTERNAL messages back until the log knows of them.
 
-    The digest of each message is merged as an external entry, then the node's own entry is marked UNADMITTED, and
-    then the message is offered.  If the log has no room for the digest the message is dropped.  In a build
-    without digest lanes the own entry is marked UNLOGGED instead.  The own entry itself comes from here, too:
-    all of the merges that are not a peer's.
+    The digest of each message is merged as an external entry, then the node's own entry is marked UNADMITTED,
+    and then the message is offered.  If the log has no room for the digest the message is dropped.  In a
+    build without digest lanes the own entry is marked UNLOGGED instead.  The own entry itself comes from
+    here, too: all of the merges that are not a peer's.
 
     **Latency**: of a message of one leaf, that of its digest, two merges, and 8 cycles.
     **Throughput**: that of the digest; without it, one beat a cycle.

@@ -83,9 +83,9 @@ class Channel(data.StructLayout):
 class Ingress(wiring.Component):
     """Reads records of all links in turn, merges prefixes, stages payloads, releases whole messages.
 
-    A payload is released only after its last record was read and every entry of its prefix was merged; nothing
-    is while ``window`` is up.  Anything out of place closes the channel.  What a peer may send was granted, so
-    there is always room for it, and no record waits for another channel or for the accelerator.
+    A payload is released only after its last record was read and every entry of its prefix was merged;
+    nothing is while ``window`` is up.  Anything out of place closes the channel.  What a peer may send was
+    granted, so there is always room for it, and no record waits for another channel or for the accelerator.
 
     **Throughput**: one beat of a record's body a cycle, records without a pause between them.  A prefix takes
     three cycles more, until the log has answered, and a message's header its beats: no more than what header
@@ -216,7 +216,8 @@ class Ingress(wiring.Component):
         is_payload = header.type == RecordType.PAYLOAD
         is_abort = header.type == RecordType.ABORT
 
-        # Whose record is next: chosen in the last cycle of the record before it, judged in its own first cycle.
+        # Whose record is next: chosen in the last cycle of the record before it, judged in its own first
+        # cycle.
         m.submodules.turns = turns = Turns(count=links)
         m.d.comb += turns.last.eq(self.slot)
         for i, port in enumerate(self.records):

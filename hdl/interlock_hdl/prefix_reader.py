@@ -25,8 +25,8 @@ class PrefixReader(wiring.Component):
     """Turns the bodies of PREFIX records into entries, and stops at the first thing out of place.
 
     A prefix may have any number of records, and those of other channels may stand between them.  The lengths
-    of its records must be exactly what its descriptor says, and nothing else; entry 0 must be who has spoken in
-    this epoch before, and never this node itself.  Nothing of a record is ever offered as an entry before
+    of its records must be exactly what its descriptor says, and nothing else; entry 0 must be who has spoken
+    in this epoch before, and never this node itself.  Nothing of a record is ever offered as an entry before
     its length and, in the first one, descriptor and entry 0 were found to be right.
 
     **Latency**: one cycle from the last beat of an entry to ``entries``.  **Throughput**: one beat a cycle.
@@ -108,8 +108,8 @@ class PrefixReader(wiring.Component):
         use = Signal()
         is_descriptor = self.som & ~described
 
-        # How many entries the prefix still has is added up in one cycle, and judged in the next, which is before
-        # the first of them is complete.
+        # How many entries the prefix still has is added up in one cycle, and judged in the next, which is
+        # before the first of them is complete.
         adding = Mux(self.som, full & is_descriptor, ~begun)
         judging, judged = Signal(), Signal()
         left = Signal(33)

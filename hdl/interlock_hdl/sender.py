@@ -60,9 +60,9 @@ class Outgoing(data.StructLayout):
 class Sender(wiring.Component):
     """Puts a message's records out, one after another: no payload leaves but behind its whole prefix.
 
-    A buffered message is in its intake as a whole.  A stream's payload leaves cut by cut, each covered by what
-    the prefix announced; when it fails an ABORT ends it.  When the message's epoch ends, whatever is left of
-    it is taken and dropped, the rest of its scan too.
+    A buffered message is in its intake as a whole.  A stream's payload leaves cut by cut, each covered by
+    what the prefix announced; when it fails an ABORT ends it.  When the message's epoch ends, whatever is
+    left of it is taken and dropped, the rest of its scan too.
 
     **Latency**: 2 cycles from ``described`` to the first beat of the record header.
     **Throughput**: one beat a cycle, as far as entries, payload and cuts are there.

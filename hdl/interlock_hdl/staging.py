@@ -14,8 +14,8 @@ class Staging(wiring.Component):
     """One buffer a channel, and the release of whole messages from them and from the host.
 
     What is written to a channel's buffer is released only after its commit.  What an epoch leaves behind is
-    dropped, but for the message whose release has begun.  A buffer holds all that was granted, so what keeps to
-    its credit is always taken at once.
+    dropped, but for the message whose release has begun.  A buffer holds all that was granted, so what keeps
+    to its credit is always taken at once.
 
     **Throughput**: one beat a cycle in, and one out.
 
@@ -26,8 +26,8 @@ class Staging(wiring.Component):
     Members
     -------
     write, slot, commit, discard : In(stream of Beat), In(8), In(1), In(1)
-        Beats of a message, header first, for the buffer of ``slot``; with ``commit`` the last one; ``discard``
-        drops those of the message at hand.
+        Beats of a message, header first, for the buffer of ``slot``; with ``commit`` the last one;
+        ``discard`` drops those of the message at hand.
     host : In(stream of Beat)
         Messages of the host that may be released.
     hold : In(1)

@@ -17,10 +17,10 @@ class StreamCutter(wiring.Component):
     """Says how long the next record of a stream is, once it is known that its bytes are covered.
 
     What is there is cut: whole blocks of 16 bytes, up to a largest record, or all that is left when the
-    stream has ended.  Then the counter is sampled, so that every event before the last of these bytes is in the
-    count; if that is above what the prefix announced, the stream has failed, as it has when a beat of it was
-    wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is does
-    not matter.
+    stream has ended.  Then the counter is sampled, so that every event before the last of these bytes is in
+    the count; if that is above what the prefix announced, the stream has failed, as it has when a beat of it
+    was wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is
+    does not matter.
 
     **Latency**: two cycles more than the counter's, from a block to its cut.
 
