@@ -7,10 +7,11 @@ import pytest
 from interlock.device.compare import Mismatch
 from interlock.device.golden import GoldenEngine
 from interlock.device.lockstep import LockstepNode
+from interlock.model.accelerator import EventRun
 from interlock.model.messages import Kind, Message
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
-from interlock.model.scheduler import PlainScheduler
+from interlock.model.scheduler import PlainScheduler, SeededScheduler
 from interlock.wires import Event, Level, OpRun, Rolled, Segment
 from lib.golden_bench import peer_entry
 from lib.scripted import HandPeer, ScriptedAccelerator, external
@@ -275,6 +276,37 @@ def test_what_the_accelerator_did_in_the_run_of_a_roll_is_compared():
     node.finish()
     assert node.bytes_compared["accelerator.tx"] == 16 + 5000
     assert node.events_compared == {0: 100, 1: 7}
+
+
+def test_a_request_for_a_full_prefix_goes_to_both():
+    def ask(node: LockstepNode, peer: HandPeer) -> None:
+        node.request_full(0)
+        node.run(10)
+
+    assert run({}, then=ask).bytes_compared["link0.tx"] == run({}).bytes_compared["link0.tx"] + 32
+
+
+def streaming() -> GoldenNode:
+    """A node with a stream that keeps to its bound, one that does not, and one that is too long."""
+    accelerator = ScriptedAccelerator()
+    work = EventRun(0, 0x21, 16, 3)
+    accelerator.stream(0, bytes(5000), work, bytes(5000), bound=96, maximum=10_000)
+    accelerator.stream(0, bytes(5000), work, bytes(5000), bound=95, maximum=10_000)
+    accelerator.stream(0, bytes(5000), work, bytes(5000), bound=96, maximum=9_999)
+    return GoldenNode(parameters=PARAMETERS, accelerator=accelerator, maker=1, serial=2, watch=True)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_streams_are_cut_anywhere_and_followed(seed):
+    """A seeded scheduler may sample so late that the first one overruns, too."""
+    node = LockstepNode(GoldenEngine(streaming(), SeededScheduler(seed)), streaming())
+    peer = HandPeer()
+    node.push_random([3, 4])
+    for items in (peer.rise(), [peer.credit()]):
+        node.push_link(0, items)
+        node.run(2000)
+    node.finish()
+    assert node.bytes_compared["accelerator.tx"] == 3 * 10_032
 
 
 def test_a_session_that_ends_may_leave_things_undone():

@@ -1,11 +1,12 @@
 """Golden node: credit, streams and their windows, to the byte."""
 
 import pytest
-from interlock.model.accelerator import EventRun
+from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
 from interlock.model.records import Prefix, Record, RecordType, decode_record
 from interlock.model.schedule import IllegalChoice, Rule
+from interlock.model.session import Alarm
 from interlock.wires import Segment
 from lib.golden_bench import OWN_ID, GoldenBench, peer_entry, sent_bytes
 from lib.scripted import external
@@ -287,3 +288,48 @@ def test_a_long_prefix_leaves_in_records_of_4096_bytes():
         (Entry(OWN_ID, 0, 1, 1, 1), peer_entry(), *others), tuple(digests)
     )
     assert payload.body == b"x"
+
+
+# Framing
+
+
+@pytest.mark.parametrize(
+    ("firsts", "sizes"),
+    [((0,), [4096, 904]), ((0, 32), []), ((0, 32 + 40), [32]), ((0, 32 + 4096), [4096]), ((0, 4096), [4064])],
+    ids=["good", "at_once", "in_a_word", "at_a_record", "at_a_word"],
+)
+def test_a_stream_with_first_in_its_midst_is_broken_there(firsts, sizes):
+    bench = GoldenBench(beat_bytes=4)
+    bench.open()
+    bench.connect(0)
+    message = Message(Kind.PEER, 0, bytes(5000), maximum=5000).encode()
+    bench.do(lambda node: node.accelerator.sent.append(SentMessage(message, (0, 0), (), firsts)))
+    bench.choose("tx_accept")
+    bench.choose("sample", 0, 0)
+    bench.choose("scan", 0)
+    bench.choose("record", 0, PREFIX, 64)
+    bench.choose("read", 0, 0)
+    for size in sizes:
+        with pytest.raises(IllegalChoice):
+            bench.choose("cut", size + 16, 0)
+        bench.choose("cut", size, int(firsts == (0,) and size == 904))
+        bench.choose("sample", 0, 0)
+        bench.choose("record", 0, PAYLOAD, size)
+    assert bench.node.egress.is_window_open == (firsts != (0,))
+    bench.run()
+    assert (sent(bench, first=0)[-1].type is ABORT) == (firsts != (0,))
+
+
+@pytest.mark.parametrize("firsts", [(), (16,), (0, 16), (0, 28), (32,)])
+def test_a_message_with_first_elsewhere_is_refused(firsts):
+    """What is judged by: all of a buffered message, 32 bytes of a STREAM."""
+    bench = GoldenBench(beat_bytes=4)
+    bench.open()
+    for message in (Message(Kind.PEER, 0, bytes(100), maximum=100), Message(Kind.PEER, 0, bytes(100))):
+        data = message.encode()
+        bench.do(lambda node, data=data: node.accelerator.sent.append(SentMessage(data, (0, 0), (), firsts)))
+    bench.choose("tx_refuse")
+    bench.choose("tx_refuse")
+    assert bench.node.alarms == (0 if 0 in firsts else Alarm.NO_FIRST)
+    beginnings = [(item.first, item.last) for item in bench.engine.pop_tx()]
+    assert beginnings.count((True, False)) + beginnings.count((True, True)) == 2 * len(firsts)

@@ -1,7 +1,6 @@
 """The puppet in plain Python, for golden nodes (gateware: ``lib.puppet``; language: ``lib.script``)."""
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 from interlock.model.accelerator import EventRun, SentMessage
@@ -10,20 +9,6 @@ from interlock.model.messages import HEADER, Kind
 from lib.script import EVENT, WORD_BYTES, WORDS, Op
 
 Positions = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PuppetMessage(SentMessage):
-    """A message as it was sent, and when.
-
-    Attributes
-    ----------
-    firsts : tuple of int
-        Offsets of the words that had ``first``.  (0,) but for scripts that break that rule, which a golden
-        node does not see.
-    """
-
-    firsts: tuple[int, ...] = (0,)
 
 
 class GoldenPuppet:
@@ -52,7 +37,7 @@ class GoldenPuppet:
     def clear(self) -> None:
         """Forgets everything, as under ``clear_request``."""
         self.events: list[EventRun] = []
-        self.sent: deque[PuppetMessage] = deque()
+        self.sent: deque[SentMessage] = deque()
         self.positions: Positions = (0,) * self.issue_ports
         self._script: deque[bytes] = deque()
         self._burst: EventRun | None = None
@@ -134,7 +119,7 @@ class GoldenPuppet:
     def _end(self, kept: int) -> None:
         """The message is over, with so many bytes of its last word."""
         data = bytes(self._data[: len(self._data) - WORD_BYTES + kept])
-        message = PuppetMessage(data, self.positions, tuple(self._pieces[:-1]), tuple(self._firsts))
+        message = SentMessage(data, self.positions, tuple(self._pieces[:-1]), tuple(self._firsts))
         self.sent.append(message)
         self._begin_message()
 

@@ -126,11 +126,20 @@ class Script:
         self._message(HEADER.pack(kind=Kind.EXPORT), length, seed=seed)
 
     def stream(
-        self, slot: int, length: int, *, maximum: int, bound: int, seed: int = 0, work: Iterable[Work] = ()
+        self,
+        slot: int,
+        length: int,
+        *,
+        maximum: int,
+        bound: int,
+        seed: int = 0,
+        work: Iterable[Work] = (),
+        spoiled: bool = False,
     ) -> None:
-        """A STREAM, with op events in the middle of it."""
+        """A STREAM, with op events in the middle of it; its last word has ``first`` too where it is spoiled."""
         header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=slot, bound=bound)
-        self._message(header, length, DESCRIPTOR.pack(maximum=maximum), seed=seed, work=work)
+        descriptor = DESCRIPTOR.pack(maximum=maximum)
+        self._message(header, length, descriptor, seed=seed, work=work, spoiled=spoiled)
 
     def _message(
         self,
@@ -140,6 +149,7 @@ class Script:
         *,
         seed: int = 0,
         work: Iterable[Work] = (),
+        spoiled: bool = False,
     ) -> None:
         parts = [_word(header, first=True, last=not length and not descriptor)]
         if descriptor:
@@ -152,7 +162,12 @@ class Script:
             parts.append(_data(seed + 4 * done, piece.after - done))
             parts.append(_event(piece))
             done = piece.after
-        parts.append(_data(seed + 4 * done, words - done, last=True, keep=length % WORD_BYTES))
+        if spoiled and words:
+            parts.append(_data(seed + 4 * done, words - done - 1))
+            end = payload_of(seed + 4 * (words - 1), 1)
+            parts.append(_word(end, first=True, last=True, keep=length % WORD_BYTES))
+        else:
+            parts.append(_data(seed + 4 * done, words - done, last=True, keep=length % WORD_BYTES))
         self._parts.append(b"".join(parts))
 
 

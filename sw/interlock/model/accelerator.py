@@ -72,11 +72,21 @@ class SentMessage:
     earlier : tuple of (int, tuple of int)
         Of a STREAM that was made piece by piece: so many bytes came when so many events had been raised, both
         rising.
+    firsts : tuple of int
+        Offsets of the beats that had ``first``: only an accelerator that breaks the rule has others than 0.
     """
 
     data: bytes
     events_before: tuple[int, ...]
     earlier: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    firsts: tuple[int, ...] = (0,)
+
+    @property
+    def fault_at(self) -> int | None:
+        """Offset of the first beat whose ``first`` is not as it must be."""
+        if 0 not in self.firsts:
+            return 0
+        return min((at for at in self.firsts if at), default=None)
 
     def events_at(self, size: int) -> tuple[int, ...]:
         """Events of each port before the last of the first ``size`` bytes."""

@@ -50,6 +50,8 @@ class Message:
         Of a STREAM: most FLOPs that are spent while it is made.
     maximum : int, optional
         Of a STREAM: most bytes of payload.  ``None`` if the message is buffered.
+    fault_at : int, optional
+        Of a STREAM: where in its payload the beats break a rule of framing.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Message:
     payload: bytes
     bound: int = 0
     maximum: int | None = None
+    fault_at: int | None = None
 
     @property
     def is_stream(self) -> bool:
@@ -64,15 +67,16 @@ class Message:
 
     @property
     def is_broken(self) -> bool:
-        """A STREAM with more payload than it may have."""
-        return self.maximum is not None and len(self.payload) > self.maximum
+        """A STREAM with more payload than it may have, or with a fault in it."""
+        return self.fault_at is not None or (self.maximum is not None and len(self.payload) > self.maximum)
 
     @property
     def sendable(self) -> bytes:
         """The payload that can be cut into records: of a broken STREAM, its good words of 16 bytes."""
         if self.maximum is None or not self.is_broken:
             return self.payload
-        return self.payload[: self.maximum // 16 * 16]
+        good = self.maximum if self.fault_at is None else min(self.fault_at, self.maximum)
+        return self.payload[: good // 16 * 16]
 
     @property
     def size(self) -> int:

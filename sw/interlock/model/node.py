@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
 from typing import Protocol
 
 from interlock.model.accelerator import EventRun, SentMessage
@@ -14,8 +16,9 @@ from interlock.model.framing import Frames
 from interlock.model.ingress import Ingress
 from interlock.model.link import Link
 from interlock.model.log import MAX_FLOPS, Log
-from interlock.model.messages import Kind, Message, MessageError
+from interlock.model.messages import TX_KINDS, Kind, Message, MessageError
 from interlock.model.outbox import Outbox
+from interlock.model.outstanding import outstanding
 from interlock.model.parameters import NodeParameters
 from interlock.model.schedule import (
     ARGUMENTS,
@@ -120,6 +123,7 @@ class GoldenNode:
         self.alarms = self.possible_alarms = Alarm(0)
         self.announcements: deque[tuple[int, int]] = deque()
         self.sent: deque[SentMessage] = deque()  # by the accelerator, not yet accepted or refused
+        self._sent_nothing = True
         self.external: deque[External] = deque()  # from the host, not yet released
         self.full_asked, self.full_owed = ([False] * parameters.links for _ in range(2))
         self.opaque_lead: list[int | None] = [None] * len(parameters.issue_ports)
@@ -158,13 +162,23 @@ class GoldenNode:
         self.accelerator.events.clear()
         while self.accelerator.sent:
             message = self.accelerator.sent.popleft()
-            self.tx.put(message.data, first=True, last=True)
+            self._show(message)
+            if self._sent_nothing and 0 not in message.firsts:
+                self.alarms |= Alarm.NO_FIRST
+            self._sent_nothing = False
             self.sent.append(message)
         if self.counter.over_peak:
             self.alarms |= Alarm.OVER_PEAK
         if self.counter.saturated:
             self.alarms |= Alarm.SATURATED
         return busy
+
+    def _show(self, message: SentMessage) -> None:
+        """A message of the accelerator, with ``first`` where it was."""
+        ends = sorted({0, *message.firsts, len(message.data)})
+        for begin, end in pairwise(ends):
+            is_last = end == len(message.data)
+            self.tx.put(message.data[begin:end], first=begin in message.firsts, last=is_last)
 
     # The schedule
 
@@ -253,50 +267,15 @@ class GoldenNode:
         except MessageError:
             return None
 
+    def judge_sent(self, sent: SentMessage) -> Message | None:
+        """The same of a message of the accelerator."""
+        message, fault = self.judge(sent.data, TX_KINDS), sent.fault_at
+        if message is None or fault is None:
+            return message
+        # A fault after what a STREAM is judged by breaks it.
+        payload_at = fault - message.header_size
+        return replace(message, fault_at=payload_at) if message.is_stream and payload_at >= 0 else None
+
     def outstanding(self) -> list[str]:
         """What has to happen still before a run may end."""
-        left = [
-            f"{what} of link {slot}"
-            for slot, link in enumerate(self.links)
-            for what, is_left in (
-                ("the next level", link.level_is_next),
-                ("reopening", self.reopen_asked[slot]),
-                (
-                    "the end of the epoch",
-                    link.open and (link.lost or link.closed or self.session.state is not State.OPEN),
-                ),
-            )
-            if is_left
-        ]
-        left += ["a new session"] if self.roll_due else []
-        return left + (self._outstanding_in_session() if self.session.state is State.OPEN else [])
-
-    def _outstanding_in_session(self) -> list[str]:
-        waiting = self.egress.accepted[0] if self.egress.accepted else None
-        may_leave = waiting is not None and (self.may_start(waiting) or self.must_drop(waiting))
-        left = [
-            f"{what} of link {slot}"
-            for slot, (link, ingress) in enumerate(zip(self.links, self.ingress, strict=True))
-            if link.open
-            for what, is_left in (
-                ("closing", self.fault(slot) is not None),
-                ("reading a record", self.fault(slot) is None and link.record_is_whole),
-                ("merging a prefix", bool(ingress.to_merge)),
-                ("releasing a message", bool(ingress.complete)),
-                ("granting credit", ingress.credit.is_owed),
-                ("asking for a FULL prefix", self.full_owed[slot]),
-            )
-            if is_left
-        ]
-        return left + [
-            what
-            for what, is_left in (
-                (f"the alarm {self.alarms!r}", bool(self.alarms)),
-                ("sending a message", may_leave or self.egress.scan is not None),
-                ("sending the rest of a message", self.egress.sending is not None),
-                ("taking a message of the accelerator", waiting is None and bool(self.sent)),
-                ("taking a message of the host", bool(self.host_in.queue) and self.host_in.queue[0].complete),
-                ("releasing a message of the host", bool(self.external)),
-            )
-            if is_left
-        ]
+        return outstanding(self)

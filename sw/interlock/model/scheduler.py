@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from interlock.model.egress import Cut, Exporting, Sending
-from interlock.model.messages import HOST_KINDS, TX_KINDS, Kind
+from interlock.model.messages import HOST_KINDS, Kind
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import Mode
 from interlock.model.records import RecordType
@@ -216,7 +216,7 @@ def _outward(node: GoldenNode, cycle: int) -> Iterator[Choice]:
             ),
         )
     if node.sent and len(egress.accepted) < STAGED:
-        yield ("tx_refuse" if node.judge(node.sent[0].data, TX_KINDS) is None else "tx_accept"), ()
+        yield ("tx_refuse" if node.judge_sent(node.sent[0]) is None else "tx_accept"), ()
 
 
 def _records(sending: Sending) -> Iterator[Choice]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from interlock.model.credit import cost
 from interlock.model.egress import Cut, Exporting, Outgoing, Sending
-from interlock.model.messages import TX_KINDS, Kind
+from interlock.model.messages import Kind
 from interlock.model.parameters import Mode
 from interlock.model.records import RecordType, control_record, encode_credit
 from interlock.model.schedule import Rule
@@ -27,7 +27,7 @@ def _take_sent(node: "GoldenNode", *, accept: bool) -> None:
     if not node.sent:
         raise node.illegal(Rule.TX_SENT)
     sent = node.sent[0]
-    message = node.judge(sent.data, TX_KINDS)
+    message = node.judge_sent(sent)
     if (message is not None) != accept:
         raise node.illegal(Rule.TX_JUDGED)
     node.sent.popleft()
