@@ -25,16 +25,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.model.fields import Layout
-from interlock.model.messages import HEADER, Kind
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 
 WORD_BYTES = 16
-STREAM = 1
-"""Flag of a message's header."""
 
 EVENT = Layout(op=1, port=1, op_class=1, zero=1, count=2, every=2, repeat=4, end=4)
 WORDS = Layout(op=1, last=1, keep=1, zero=1, seed=4, words=4, end=4)
 WAIT = Layout(op=1, zero=3, cycles=4, end=8)
-DESCRIPTOR = Layout(maximum=8, reserved=8)
 
 
 class Op(enum.IntEnum):
@@ -136,9 +133,9 @@ class Script:
         work: Iterable[Work] = (),
         spoiled: bool = False,
     ) -> None:
-        """A STREAM, with op events in the middle of it; its last word has ``first`` too where it is spoiled."""
+        """A STREAM, with op events in the middle; a spoiled one has ``first`` on its last word, too."""
         header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=slot, bound=bound)
-        descriptor = DESCRIPTOR.pack(maximum=maximum)
+        descriptor = STREAM_HEADER.pack(maximum=maximum)
         self._message(header, length, descriptor, seed=seed, work=work, spoiled=spoiled)
 
     def _message(

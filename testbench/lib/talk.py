@@ -2,12 +2,12 @@
 
 from random import Random
 
-from interlock.model.messages import HEADER, Kind
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.record import Mode
 
 from lib.jobs import random_length
-from lib.script import DESCRIPTOR, STREAM, WORD_BYTES, Script, Work
+from lib.script import WORD_BYTES, Script, Work
 
 MULTIPLY_ADD, ELEMENT = 0x21, 0x12
 FLOPS = {MULTIPLY_ADD: 2, ELEMENT: 1}
@@ -148,7 +148,7 @@ class Talk:
             case 8:
                 header["flags"] = random.choice((0, STREAM))
                 first = False
-        words = [HEADER.pack(**header), DESCRIPTOR.pack(**descriptor)]
+        words = [HEADER.pack(**header), STREAM_HEADER.pack(**descriptor)]
         if random.random() < 0.3:
             script.raw(words[:1], first=first, keep=random.randint(1, 15))
         else:
