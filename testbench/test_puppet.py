@@ -5,14 +5,14 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from interlock.model.messages import HEADER, Kind
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 from interlock.wires import RawBeat, Segment
 from lib.accelerator_pair import Pair, total
 from lib.golden_puppet import GoldenPuppet
 from lib.parameters import seed
 from lib.puppet import Puppet
 from lib.puppet_scripts import random_message
-from lib.script import DESCRIPTOR, STREAM, Op, Script, ScriptError, Work, payload_of
+from lib.script import Op, Script, ScriptError, Work, payload_of
 
 SCRIPT_WORDS = 256
 CLEAR_CYCLES = SCRIPT_WORDS + 2
@@ -106,15 +106,17 @@ def test_messages_are_what_the_script_says(pair):
     script.export(0)
     script.stream(1, 40, maximum=64, bound=1 << 90, seed=0xFFFFFFFE)
     script.raw([bytes(range(16)), bytes(16)], keep=5)
+    script.stream(1, 40, maximum=64, bound=1 << 90, seed=0xFFFFFFFE, spoiled=True)
     payload = b"".join(number.to_bytes(4) for number in (7, 8, 9, 10, 11, 12))
     numbers = (0xFFFFFFFE, 0xFFFFFFFF, 0, 1, 2, 3, 4, 5, 6, 7)
+    stream = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=1, bound=1 << 90) + STREAM_HEADER.pack(maximum=64)
+    stream += b"".join(number.to_bytes(4) for number in numbers)
     assert pair.tell(script) == [
         HEADER.pack(kind=Kind.PEER, peer=3) + payload[:21],
         HEADER.pack(kind=Kind.EXPORT),
-        HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=1, bound=1 << 90)
-        + DESCRIPTOR.pack(maximum=64)
-        + b"".join(number.to_bytes(4) for number in numbers),
+        stream,
         bytes(range(16)) + bytes(5),
+        stream,
     ]
     assert payload_of(7, 2)[:21] == payload[:21]
 

@@ -1,4 +1,4 @@
-"""Random clusters in lockstep: jobs, pauses, rolls, garbage from hosts, and attackers on the links."""
+"""Random clusters in lockstep: jobs, pauses, requests, rolls, garbage of hosts, attackers on the links."""
 
 from dataclasses import dataclass
 from random import Random
@@ -154,6 +154,8 @@ class History:
                     random, beat_bytes=self.config.beat_bytes, message_bytes=self.config.message_bytes
                 )
                 self.cluster.push_host(number, items)
+            if random.random() < 0.03:
+                node.request_full(random.randrange(self.config.links))
             if trouble.tamper and random.random() < 0.15:
                 node.reopen(random.randrange(self.config.links))
         self.cluster.quantum = random.choice((1, 7, 16, 64, 200, 1000))

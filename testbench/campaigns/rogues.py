@@ -2,20 +2,22 @@
 
 from random import Random
 
-from interlock.device.assembler import FOREVER, Program
 from interlock.device.compare import Mismatch
 from interlock.device.loader import data_message
+from interlock.model.credit import cost
 from interlock.model.log import Entry
-from interlock.model.records import RecordType
+from interlock.model.records import RecordType, encode_credit
 from interlock.model.session import State
 from interlock.wires import Level, RawBeat, Segment
 from interlock_hdl.config import InterlockConfig
 from lib.garbage import garbage
-from lib.jobs import PROGRAM, load_bytes, queue_words
+from lib.jobs import load_bytes, queue_words
 from lib.nodes import lockstep_node
-from lib.peer import Peer, reseal
+from lib.peer import PLENTY, reseal
 from lib.settle import outstanding
 
+from campaigns.rogue_peer import RoguePeer, forged
+from campaigns.rogue_programs import echo, talk
 from campaigns.tally import Tally
 
 PATIENCE = 400_000
@@ -24,30 +26,6 @@ LINK_WORDS = 400
 """Words that may wait in a queue which the accelerator reads, of 512."""
 HOST_WORDS = 200
 """Words that a host sends in one session: those of the last one may still be on their way."""
-
-
-def echo() -> Program:
-    """Adds to what comes from slot 0, and gives it back, and to the other link, and to the host."""
-    program = Program(origin=PROGRAM, scratch_words=1024)
-    with program.loop(FOREVER):
-        program.receive(y=0, source=0, words=100)
-        program.add(y=0, a=0, b=8, words=20)
-        program.send(a=0, slot=0, length=100)
-        program.export(a=0, length=50)
-        program.send(a=0, slot=1, length=33)
-    return program
-
-
-def talk() -> Program:
-    """Computes and sends, and never listens."""
-    program = Program(origin=PROGRAM, scratch_words=1024)
-    with program.loop(12) as i:
-        program.matmul(y=0, a=64, b=96, rows=2, columns=2, k=8)
-        program.send(a=0, slot=1, length=4500)
-        program.send(a=0 + 3 * i, slot=0, length=0)
-        program.export(a=0, length=300)
-    program.halt()
-    return program
 
 
 class Rogues:
@@ -68,9 +46,13 @@ class Rogues:
         self.node = lockstep_node(self.config, serial=1)
         self.golden = self.node.golden
         self.watched = self.node.node
-        self.peers = [Peer(self.node, slot, session_id=0xA0 + slot) for slot in range(self.config.links)]
+        self.peers = [
+            RoguePeer(self.node, slot, session_id=0xA0 + slot, beat_bytes=config.beat_bytes)
+            for slot in range(self.config.links)
+        ]
         self.node.push_random(self.random.getrandbits(32) for _ in range(1000))
         self.sources = [0xC0 + i for i in range(5)]
+        self.digests = [self.random.randbytes(32) for _ in range(3)]
         self.said: list[bytes] = []  # records of any link and epoch
         self.link_words = 0
         self.host_words = 0
@@ -97,6 +79,7 @@ class Rogues:
             self._run(random.choice((1, 2, 5, 20, 100, 300)))
         for peer in self.peers:
             peer.wants_up = random.random() < 0.9
+            peer.credit = random.choice((PLENTY, PLENTY, 64, cost(self.config.message_bytes), None))
         self._settle()
 
     def _pause(self) -> None:
@@ -128,25 +111,56 @@ class Rogues:
 
     def _act(self, *, is_decent: bool) -> None:
         peer = self.random.choice(self.peers)
-        decent = [self._send, self._send, self._host, self._reopen]
+        decent = [self._send, self._send, self._send, self._host, self._host, self._reopen, self._grant]
+        decent += [self._give_up, self._request_full]
         rude = [self._forge, self._forge, self._spoil, self._repeat, self._beats, self._levels, self._roll]
-        rude += [self._garbage, self._cut, self._reflect]
+        rude += [self._garbage, self._cut, self._reflect, self._control, self._control]
         self.random.choice(decent if is_decent else rude)(peer)
 
     # What decent peers and hosts do
 
-    def _send(self, peer: Peer) -> None:
-        if not peer.is_open:
-            return
+    def _send(self, peer: RoguePeer) -> None:
         lengths = (0, 1, 16, 40, 64, 100, 1000, 4096, 4097, 4608)
         length = self.random.choice([length for length in lengths if length <= self.config.message_bytes])
+        if not peer.is_open or peer.spent + cost(length) > peer.allowed:
+            return
         if peer is self.peers[0]:
             self.link_words += queue_words(length)
             if self.link_words > LINK_WORDS:
                 return
-        self._say(peer, peer.message(self.random.randbytes(length), *self._entries(peer)))
+        is_delta = not peer.owes_full and self.random.random() < 0.7
+        externals = [self.random.choice(self.digests) for _ in range(self.random.choice((0, 0, 1, 3)))]
+        payload = self.random.randbytes(length)
+        peer.spent += cost(length)
+        peer.owes_full = False
+        entries = self._entries(peer)
+        self._say(peer, peer.message(payload, *entries, externals=externals, is_delta=is_delta))
 
-    def _entries(self, peer: Peer) -> list[Entry]:
+    def _give_up(self, peer: RoguePeer) -> None:
+        """A message that is aborted before its end, most likely cut small."""
+        if not peer.is_open or peer.spent + cost(200) > peer.allowed:
+            return
+        records = [peer.prefix(*self._entries(peer))]
+        for _ in range(self.random.randint(0, 4)):
+            records.append(peer.record(RecordType.PAYLOAD, bytes(self.random.choice((16, 48)))))
+        records.append(peer.record(RecordType.ABORT, b""))
+        peer.owes_full = True
+        self._say(peer, records)
+
+    def _grant(self, peer: RoguePeer) -> None:
+        """More credit, or not even that."""
+        if peer.is_open and peer.credit is not None:
+            peer.credit = min(PLENTY, peer.credit + self.random.choice((0, 16, 5000)))
+            peer.send([peer.grant(peer.credit)])
+
+    def _request_full(self, peer: RoguePeer) -> None:
+        """Asked of the other end by the node's host, or by the peer."""
+        if self.random.random() < 0.5:
+            self.node.request_full(self.peers.index(peer))
+        elif peer.is_open:
+            peer.send([peer.record(RecordType.FULL_REQUEST, b"")])
+
+    def _entries(self, peer: RoguePeer) -> list[Entry]:
         others = self.random.sample(self.sources, self.random.randint(0, 3))
         entries = [peer.entry(self.random.getrandbits(40))]
         for source in others:
@@ -154,11 +168,11 @@ class Rogues:
             entries.append(Entry(source.to_bytes(16), self.random.getrandbits(90), 1, 1, flags))
         return entries
 
-    def _say(self, peer: Peer, records: list[bytes]) -> None:
+    def _say(self, peer: RoguePeer, records: list[bytes]) -> None:
         self.said = (self.said + records)[-30:]
         peer.send(records)
 
-    def _host(self, peer: Peer) -> None:
+    def _host(self, peer: RoguePeer) -> None:
         if self.watched.rtl.waiting("host_in") or self.is_rolling:
             return
         if not self.host_words:
@@ -171,55 +185,27 @@ class Rogues:
         if self.host_words <= HOST_WORDS:
             self.node.push_host([Segment(message, True, True) for message in messages])
 
-    def _reopen(self, peer: Peer) -> None:
+    def _reopen(self, peer: RoguePeer) -> None:
         self.node.reopen(self.peers.index(peer))
         peer.wants_up = True
 
     # What others do
 
-    def _roll(self, peer: Peer | None = None) -> None:
+    def _roll(self, peer: RoguePeer | None = None) -> None:
         self.node.roll()
         self.is_rolling = True
 
-    def _garbage(self, peer: Peer) -> None:
+    def _garbage(self, peer: RoguePeer) -> None:
         config = self.config
         items = garbage(self.random, beat_bytes=config.beat_bytes, message_bytes=config.message_bytes)
         self.node.push_host(items)
 
-    def _forge(self, peer: Peer) -> None:
+    def _forge(self, peer: RoguePeer) -> None:
         """A message with something wrong in it, but for its tags."""
         random = self.random
-        entries = self._entries(peer)
         own = self.golden.session.session_id if len(self.golden.session.drawn) == 2 else bytes(16)
-        match random.choice((0, 0, 0, 1, 2, 3, 4, 5)):
-            case 0:  # flags, counting
-                at = random.randrange(len(entries))
-                known = entries[at]
-                entries[at] = random.choice(
-                    (
-                        Entry(
-                            known.session_id,
-                            known.flops,
-                            known.mode,
-                            known.weight_table,
-                            1 << random.randrange(16),
-                        ),
-                        Entry(known.session_id, known.flops, random.getrandbits(8), known.weight_table, 1),
-                        Entry(known.session_id, known.flops, known.mode, random.getrandbits(8), 1),
-                    )
-                )
-            case 1:  # the node's own id
-                announced = self.golden.known.own.flops if self.golden.log else 0
-                flops = max(0, announced + random.choice((0, -1, 1, 1)))
-                entries.append(Entry(own, flops, 1, 1, 1))
-            case 2:  # somebody else speaks
-                entries[0] = Entry(random.choice((own, bytes(16))), 0, 1, 1, 1)
-            case 3:  # so many sources
-                entries += [Entry(random.randbytes(16), 1, 1, 1, 1) for _ in range(random.randint(1, 10))]
-            case 4:
-                entries = []
-            case 5:  # twice
-                entries += entries
+        announced = self.golden.known.own.flops if self.golden.log else 0
+        entries = forged(random, self._entries(peer), own=own, announced=announced)
         seq = peer.seq
         length = random.choice((0, 10, 100))
         records = [peer.prefix(*entries, som=random.random() < 0.9, eom=not length)]
@@ -238,13 +224,13 @@ class Rogues:
                 return
         self._say(peer, records)
 
-    def _reflect(self, peer: Peer) -> None:
+    def _reflect(self, peer: RoguePeer) -> None:
         """Somebody else counts under the node's own id."""
         if peer.is_open and self.golden.log:
             own = self.golden.known.own
             peer.send([peer.prefix(peer.entry(), Entry(own.session_id, own.flops + 1, 1, 1, 1), eom=True)])
 
-    def _spoil(self, peer: Peer) -> None:
+    def _spoil(self, peer: RoguePeer) -> None:
         """A message of which a bit was flipped, or that lost or won some bytes."""
         records = peer.message(bytes(20), *self._entries(peer))
         at = self.random.randrange(len(records))
@@ -259,7 +245,28 @@ class Rogues:
         records[at] = bytes(record)
         peer.send(records)
 
-    def _repeat(self, peer: Peer) -> None:
+    def _control(self, peer: RoguePeer) -> None:
+        """A record that stands where it must not, or a message that is not due."""
+        random = self.random
+        match random.randrange(5):
+            case 0:  # nothing is open that could be aborted, or something is
+                records = [peer.record(RecordType.ABORT, b"", som=random.random() < 0.1)]
+            case 1:  # a grant that may fall, or be cut short
+                body = encode_credit(random.choice((0, 16, 1 << 63)))
+                records = [peer.record(RecordType.CREDIT, body[: random.choice((8, 8, 7))])]
+            case 2:
+                records = [peer.record(RecordType.FULL_REQUEST, bytes(random.choice((0, 1))))]
+            case 3:  # a DELTA, whether it is time or not
+                records = peer.message(b"", *self._entries(peer), is_delta=True)
+            case _:  # a cut that is not whole words, or a message above what was granted
+                size = random.choice((8, 4096))
+                records = [peer.prefix(*self._entries(peer))]
+                records += [
+                    peer.record(RecordType.PAYLOAD, bytes(size)) for _ in range(random.choice((1, 4)))
+                ]
+        self._say(peer, records)
+
+    def _repeat(self, peer: RoguePeer) -> None:
         """A record of some time, some link."""
         if not self.said or self.link_words > LINK_WORDS - 300:
             return
@@ -271,7 +278,7 @@ class Rogues:
             peer.seq += 1
         peer.send([record])
 
-    def _cut(self, peer: Peer) -> None:
+    def _cut(self, peer: RoguePeer) -> None:
         """The beginning of a message, and then the epoch ends."""
         records = peer.message(bytes(self.random.choice((10, 200))), *self._entries(peer))
         size = self.config.beat_bytes
@@ -281,7 +288,7 @@ class Rogues:
         if self.random.random() < 0.7:
             peer.fall()
 
-    def _beats(self, peer: Peer) -> None:
+    def _beats(self, peer: RoguePeer) -> None:
         """Beats without sense."""
         random, size = self.random, self.config.beat_bytes
         peer.push(
@@ -294,7 +301,7 @@ class Rogues:
             for _ in range(random.randint(1, 5))
         )
 
-    def _levels(self, peer: Peer) -> None:
+    def _levels(self, peer: RoguePeer) -> None:
         """Any levels at any time."""
         for _ in range(self.random.randint(1, 4)):
             peer.show(Level(up=self.random.random() < 0.5, heard=self.random.random() < 0.5))

@@ -1,5 +1,6 @@
 """Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
 
+from dataclasses import replace
 from functools import cache
 
 from interlock.device.lockstep import LockstepNode
@@ -27,14 +28,15 @@ def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
 
 
 BUILDS = {
-    "wide": small_config(16),
-    "narrow": small_config(4),
+    "wide": replace(small_config(16), log_entries=48),
+    "narrow": replace(small_config(4), digest_lanes=0),
     "opaque": InterlockConfig(
         beat_bytes=16,
         links=3,
         issue_ports=(IssuePort(peak=32), IssuePort(mode=Mode.OPAQUE, peak=4)),
         log_entries=3,
         message_bytes=4096,
+        digest_lanes=0,
     ),
     "least": InterlockConfig(beat_bytes=4, links=2, log_entries=2, message_bytes=64, digest_lanes=0),
     "single": InterlockConfig(

@@ -25,16 +25,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.model.fields import Layout
-from interlock.model.messages import HEADER, Kind
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 
 WORD_BYTES = 16
-STREAM = 1
-"""Flag of a message's header."""
 
 EVENT = Layout(op=1, port=1, op_class=1, zero=1, count=2, every=2, repeat=4, end=4)
 WORDS = Layout(op=1, last=1, keep=1, zero=1, seed=4, words=4, end=4)
 WAIT = Layout(op=1, zero=3, cycles=4, end=8)
-DESCRIPTOR = Layout(maximum=8, reserved=8)
 
 
 class Op(enum.IntEnum):
@@ -126,11 +123,20 @@ class Script:
         self._message(HEADER.pack(kind=Kind.EXPORT), length, seed=seed)
 
     def stream(
-        self, slot: int, length: int, *, maximum: int, bound: int, seed: int = 0, work: Iterable[Work] = ()
+        self,
+        slot: int,
+        length: int,
+        *,
+        maximum: int,
+        bound: int,
+        seed: int = 0,
+        work: Iterable[Work] = (),
+        spoiled: bool = False,
     ) -> None:
-        """A STREAM, with op events in the middle of it."""
+        """A STREAM, with op events in the middle; a spoiled one has ``first`` on its last word, too."""
         header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=slot, bound=bound)
-        self._message(header, length, DESCRIPTOR.pack(maximum=maximum), seed=seed, work=work)
+        descriptor = STREAM_HEADER.pack(maximum=maximum)
+        self._message(header, length, descriptor, seed=seed, work=work, spoiled=spoiled)
 
     def _message(
         self,
@@ -140,6 +146,7 @@ class Script:
         *,
         seed: int = 0,
         work: Iterable[Work] = (),
+        spoiled: bool = False,
     ) -> None:
         parts = [_word(header, first=True, last=not length and not descriptor)]
         if descriptor:
@@ -152,7 +159,12 @@ class Script:
             parts.append(_data(seed + 4 * done, piece.after - done))
             parts.append(_event(piece))
             done = piece.after
-        parts.append(_data(seed + 4 * done, words - done, last=True, keep=length % WORD_BYTES))
+        if spoiled and words:
+            parts.append(_data(seed + 4 * done, words - done - 1))
+            end = payload_of(seed + 4 * (words - 1), 1)
+            parts.append(_word(end, first=True, last=True, keep=length % WORD_BYTES))
+        else:
+            parts.append(_data(seed + 4 * done, words - done, last=True, keep=length % WORD_BYTES))
         self._parts.append(b"".join(parts))
 
 

@@ -2,12 +2,12 @@
 
 from random import Random
 
-from interlock.model.messages import HEADER, Kind
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.record import Mode
 
 from lib.jobs import random_length
-from lib.script import DESCRIPTOR, STREAM, WORD_BYTES, Script, Work
+from lib.script import WORD_BYTES, Script, Work
 
 MULTIPLY_ADD, ELEMENT = 0x21, 0x12
 FLOPS = {MULTIPLY_ADD: 2, ELEMENT: 1}
@@ -93,7 +93,15 @@ class Talk:
             spent += 2 * ((2 + words) // every)
         bound = random.choice((spent, spent, spent + random.getrandbits(random.randint(1, 90)), spent // 2))
         maximum = random.choice((length, length, random.randint(length, largest), length // 2))
-        script.stream(self._slot(), length, maximum=maximum, bound=bound, seed=self._seed(), work=work)
+        script.stream(
+            self._slot(),
+            length,
+            maximum=maximum,
+            bound=bound,
+            seed=self._seed(),
+            work=work,
+            spoiled=random.random() < 0.1,
+        )
         if every:
             script.burst(every=0)
         if random.random() < 0.5:
@@ -115,8 +123,8 @@ class Talk:
         random = self.random
         header = {"kind": int(Kind.PEER), "flags": 0, "peer": self._slot(), "bound": 0}
         descriptor = {"maximum": 64, "reserved": 0}
-        keep = 16
-        match random.randrange(8):
+        first, keep = True, 16
+        match random.randrange(9):
             case 0:
                 header["kind"] = random.choice((0, 3, 4, 5, 6, 7, 255))
             case 1:
@@ -137,8 +145,11 @@ class Talk:
             case 7:
                 header["flags"] = STREAM
                 keep = random.randint(1, 15)
-        words = [HEADER.pack(**header), DESCRIPTOR.pack(**descriptor)]
+            case 8:
+                header["flags"] = random.choice((0, STREAM))
+                first = False
+        words = [HEADER.pack(**header), STREAM_HEADER.pack(**descriptor)]
         if random.random() < 0.3:
-            script.raw(words[:1], keep=random.randint(1, 15))
+            script.raw(words[:1], first=first, keep=random.randint(1, 15))
         else:
-            script.raw(words, keep=keep)
+            script.raw(words, first=first, keep=keep)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from interlock.device.rtl_node import RtlNode
+from interlock.model.messages import STREAM
 from interlock.model.records import HEADER, RecordType
 from interlock.wires import Event, Level, Rolled, Segment
 
@@ -68,7 +69,7 @@ class WatchedNode(RtlNode):
         for item in items:
             if isinstance(item, Segment) and item.first:
                 self.messages += 1
-                self.streams += item.data[1] & 1
+                self.streams += bool(item.data[1:] and item.data[1] & STREAM)
         return items
 
     def pop_link(self, slot: int) -> Sequence[Segment | Level]:

@@ -1,0 +1,98 @@
+"""Clusters of puppets in lockstep: every kind of message, and streams that all run at once."""
+
+import json
+
+import pytest
+from campaigns.__main__ import main
+from campaigns.messages import ATTACKS, PEACE, REQUESTS, ROLLS, Messages
+from campaigns.tally import Tally
+from interlock.device.cluster import Cluster, End, full_mesh, ring
+from interlock.model.messages import HEADER, Kind
+from interlock.wires import Segment
+from lib.nodes import BUILDS, puppet_node
+from lib.parameters import default_seed
+from lib.script import Script, payload_of
+from lib.settle import outstanding
+
+TROUBLES = {"wide": REQUESTS, "bare": ROLLS, "single": PEACE, "narrow": ATTACKS, "opaque": PEACE}
+MESSAGES = 400
+"""On each build: all of them are about a minute's work for one core."""
+
+
+@pytest.mark.parametrize("build", TROUBLES)
+def test_random_messages_never_leave_lockstep(build):
+    seed, trouble = default_seed() * 1000, TROUBLES[build]
+    print(f"Messages({seed}, config={build}, trouble={trouble})")
+    tally = Messages(seed, config=BUILDS[build], trouble=trouble, messages=MESSAGES).run()
+    print(tally)
+    assert tally.messages >= MESSAGES
+    assert tally.streams > MESSAGES / 5
+    least = {"cut": 50, "abort": 10, "drop": 5, "tx_refuse": 5, "ticks": 5, "release": 50, "grant": 50}
+    few = {name: tally.choices[name] for name, count in least.items() if tally.choices[name] < count}
+    assert not few, f"too few of {few}"
+    assert tally.deltas > 50
+    assert (tally.choices["full_request"] > 0) == (trouble.request_full > 0)
+    assert (tally.altered > 0) == (trouble.tamper > 0)
+
+
+TOPOLOGIES = {
+    "pair": (2, [(End(0, 0), End(1, 0))]),
+    "two-links": (2, ring(2)),
+    "ring-3": (3, ring(3)),
+    "ring-5": (5, ring(5)),
+    "star": (4, [(End(0, leaf - 1), End(leaf, 0)) for leaf in (1, 2, 3)]),
+    "mesh": (4, full_mesh(4)),
+}
+ROUNDS = 6
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_streams_that_all_run_at_once_with_the_least_staging_finish(topology):
+    """Everybody streams to all neighbours, each stream as long as staging, all of which it costs."""
+    config = BUILDS["single"]
+    assert config.staging_messages == 1
+    length = config.message_bytes
+    count, joins = TOPOLOGIES[topology]
+    far = {(a.node, a.slot): (b.node, b.slot) for one, two in joins for a, b in ((one, two), (two, one))}
+    nodes = [puppet_node(config, serial=number) for number in range(count)]
+    expected = {place: [] for place in far}
+    with Cluster(nodes, joins, quantum=7) as cluster:
+        for number, node in enumerate(nodes):
+            node.push_random([number, 5])
+            script = Script()
+            for turn in range(ROUNDS):
+                for slot in sorted(slot for at, slot in far if at == number):
+                    seed = number << 16 | slot << 12 | turn
+                    script.burst(port=0, op_class=0x21, count=16, every=3)
+                    script.stream(slot, length, maximum=length, bound=1 << 40, seed=seed)
+                    script.burst(every=0)
+                    header = HEADER.pack(kind=Kind.PEER, peer=far[number, slot][1])
+                    expected[far[number, slot]].append(header + payload_of(seed, length // 16))
+            messages = script.messages(config.message_bytes)
+            cluster.push_host(number, [Segment(message, True, True) for message in messages])
+        for _ in range(400):
+            cluster.run(100)
+            if cluster.is_quiet and not any(map(outstanding, nodes)):
+                break
+    for number, node in enumerate(nodes):
+        node.finish()
+        received = [message for message in node.node.released if message[0] == Kind.PEER]
+        for slot in (slot for at, slot in far if at == number):
+            assert [message for message in received if message[3] == slot] == expected[number, slot]
+        assert node.node.choices["abort"] == 0
+
+
+def test_a_campaign_ends_when_so_many_messages_were_sent(capsys):
+    words = ["--seconds", "600", "--messages", "1", "--kind", "messages", "--build", "single", "--seed", "1"]
+    assert main([*words, "--json"]) == 0
+    tally = json.loads(capsys.readouterr().out)
+    assert tally["histories"] == 1
+    assert tally["messages"] >= 1
+    assert {"streams", "deltas", "bytes"} <= tally.keys()
+
+
+def test_a_tally_says_what_was_sent():
+    tally = Tally(histories=1, messages=5, streams=3, deltas=2)
+    tally.choices["abort"] = 7
+    tally.add(Tally(messages=10, streams=4, deltas=1))
+    assert "15 messages, 7 streams, 7 aborts, 3 deltas" in str(tally)
