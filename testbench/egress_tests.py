@@ -8,8 +8,7 @@ from cocotb.triggers import RisingEdge
 from interlock.model.log import Entry as ModelEntry
 from interlock.model.records import RecordType, encode_prefix
 from interlock_hdl.config import Bin
-from interlock_hdl.message import MessageInfo
-from interlock_hdl.message import Kind
+from interlock_hdl.message import Kind, MessageInfo
 from interlock_hdl.ports import RecordBeat, ScannedEntry
 from lib.parameters import generator, parameters
 from lib.patterns import PATTERNS

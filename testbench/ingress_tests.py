@@ -7,9 +7,8 @@ from cocotb.triggers import RisingEdge
 from interlock.model.log import Answer as ModelAnswer
 from interlock.model.log import Entry, Log
 from interlock.model.records import RecordType, encode_prefix
-from interlock_hdl.message import MessageInfo
 from interlock_hdl.log.answer import Answer
-from interlock_hdl.message import Kind
+from interlock_hdl.message import Kind, MessageInfo
 from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import RecordHeader
 from lib.parameters import generator, parameters
