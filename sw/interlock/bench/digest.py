@@ -14,7 +14,7 @@ from interlock_hdl.beat import beat_stream
 from interlock_hdl.digest import TreeDigest
 from interlock_hdl.leaf_lane import LEAF_BYTES
 
-from interlock.bench.core import BenchFailed
+from interlock.bench.pair import BenchFailed
 from interlock.device.rtl import Rtl
 from interlock.model.digest import tree_digest
 from interlock.wires import RawBeat, Segment

@@ -83,7 +83,7 @@ class End:
             self._record.clear()
         self._record += beat.data
         if beat.last:
-            header = HEADER.unpack(self._record)
+            header = HEADER.unpack(bytes(self._record))
             self.records.append(
                 SeenRecord(
                     type=header["type"],
