@@ -133,8 +133,8 @@ class InterlockConfig:
     message_bytes : int
         Largest payload of a buffered message, a multiple of 16.
     staging_messages : int
-        So many of the largest buffered messages find room in a channel's staging, at least 1.  A stream may
-        be as long as all of it.
+        So many of the largest buffered messages find room in a channel's staging, at least 1; with 4 a link
+        is never idle while its receiver releases what came.  A stream may be as long as all of it.
     digest_lanes : int
         SHA-256 cores of the digest core; with 0 there is none, and external data is marked UNLOGGED.
     """
@@ -146,7 +146,7 @@ class InterlockConfig:
     log_entries: int = 16
     log_store: LogStore = LogStore.REGISTERS
     message_bytes: int = 8192
-    staging_messages: int = 2
+    staging_messages: int = 4
     digest_lanes: int = 1
 
     def validate(self) -> None:

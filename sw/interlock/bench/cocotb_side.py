@@ -56,7 +56,7 @@ async def _round(dut: Any, tx: Sequence[int], *, beats: int) -> dict[str, Any]:
 
 
 async def _open(dut: Any, task: dict[str, Any]) -> None:
-    """A session, an epoch on link 0, and a full log, as ``BareInterlock``."""
+    """A session, an epoch on link 0, a peer's grant, and a first message, as in ``against_cocotb``."""
     dut.maker.value = task["maker"]
     dut.serial.value = task["serial"]
     for ready in (dut.links__0__tx__ready, dut.rx__ready):
@@ -70,8 +70,10 @@ async def _open(dut: Any, task: dict[str, Any]) -> None:
     await RisingEdge(dut.clk)
     dut.links__0__rx_levels__heard.value = 1
     await _until(dut, dut.link_open, 1)
-    await _offer(dut, "links__0__rx", task["greeting"])
-    await _until(dut, dut.rx__valid, 1)
+    for stream in ("links__0__rx", "tx"):
+        await _offer(dut, stream, task["greeting" if stream != "tx" else "first"])
+        for _ in range(task["settling"]):
+            await RisingEdge(dut.clk)
 
 
 async def _offer(dut: Any, stream: str, payloads: Sequence[int]) -> None:

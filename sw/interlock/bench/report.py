@@ -18,12 +18,16 @@ OTHERS = (4,)
 """Bytes of a beat in the builds that are measured."""
 
 FIGURES = {
-    "wire_beats_per_cycle": "beats a cycle on the link, within a message",
+    "wire_beats_per_cycle": "beats a cycle on the link, within a message, both ends sending",
     "payload_beats_per_cycle": "beats of payload a cycle on the link, messages back to back",
-    "received_payload_beats_per_cycle": "the same, released by a second Interlock",
+    "both_payload_beats_per_cycle": "the same, both ends sending",
+    "received_payload_beats_per_cycle": "the same, one end sending, as released by the other",
+    "stream_payload_beats_per_cycle": "beats of payload a cycle on the link, a stream of 1 MiB",
     "egress_latency_cycles": "cycles from a message's end on tx to its start on the link",
     "ingress_latency_cycles": "cycles from a message's end on the link to its start on rx",
     "ingress_latency_one_beat_cycles": "the same, with one beat of payload",
+    "buffered_latency_cycles": "cycles from a message's start on tx to its start on the other's rx",
+    "stream_latency_cycles": "the same for a stream as long",
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from interlock.model.log import ENTRY_BYTES, Entry, ProvenanceFlag
-from interlock.model.messages import HEADER, Kind, Message
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind, Message
 from interlock.model.parameters import Mode
 from interlock.model.records import (
     MAX_LENGTH,
@@ -17,9 +17,12 @@ from interlock.wires import Segment
 
 MESSAGE_BYTES = 8192
 LOG_ENTRIES = 4
-"""Entries in the sender's log, its own included."""
+"""Entries in a log: its own, the other end's, and two that a third party tells of."""
 SLOT = 0
 """The link that everything goes over."""
+OTHER_SLOT = 1
+"""That of the third party."""
+GRANT = 1 << 40
 HEADER_BYTES = HEADER.size
 _PEER_MAKER = 0xBE9C
 
@@ -30,16 +33,27 @@ def message(number: int, payload_bytes: int = MESSAGE_BYTES) -> Segment:
     return Segment(Message(Kind.PEER, SLOT, payload).encode(), first=True, last=True)
 
 
-def greeting() -> Segment:
-    """The one record of an empty message, from a peer that has heard of two others."""
+def stream(number: int, payload_bytes: int = MESSAGE_BYTES) -> Segment:
+    """The same as a STREAM without FLOPs, as the accelerator sends it."""
+    header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=SLOT)
+    descriptor = STREAM_HEADER.pack(maximum=payload_bytes)
+    whole = message(number, payload_bytes).data
+    return Segment(header + descriptor + whole[HEADER_BYTES:], first=True, last=True)
+
+
+def greeting() -> list[Segment]:
+    """What a peer says first: a large grant, and an empty message that tells of another source."""
     entries = [
         Entry(
             _PEER_MAKER.to_bytes(4) + number.to_bytes(12), 1000 * number, Mode.EVENTS, 1, ProvenanceFlag.CLEAR
         )
-        for number in range(1, LOG_ENTRIES)
+        for number in range(1, LOG_ENTRIES - 1)
     ]
-    record = Record(RecordType.PREFIX, som=True, eom=True, seq=0, body=encode_prefix(entries))
-    return Segment(record.encode(), first=True, last=True)
+    records = [
+        Record(RecordType.CREDIT, som=False, eom=False, seq=0, body=GRANT.to_bytes(8)),
+        Record(RecordType.PREFIX, som=True, eom=True, seq=1, body=encode_prefix(entries)),
+    ]
+    return [Segment(record.encode(), first=True, last=True) for record in records]
 
 
 def beats(segments: Sequence[Segment], beat_bytes: int) -> int:
@@ -48,12 +62,12 @@ def beats(segments: Sequence[Segment], beat_bytes: int) -> int:
 
 
 def link_beats(messages: Sequence[Segment], beat_bytes: int) -> int:
-    """Beats of messages on the link, their prefixes included."""
+    """Beats of messages on the link, behind DELTA prefixes in which nothing but the sender's count is new."""
     bodies: list[int] = []
     for message in messages:
         whole, rest = divmod(len(message.data) - HEADER_BYTES, MAX_LENGTH)
         bodies += [
-            PREFIX_HEADER.size + LOG_ENTRIES * ENTRY_BYTES,
+            PREFIX_HEADER.size + ENTRY_BYTES,
             *[MAX_LENGTH] * whole,
             *[rest] * (rest > 0),
         ]
