@@ -46,6 +46,8 @@ class Pair:
             if rtl.get("clear_done"):
                 break
         assert rtl.get("clear_done")
+        for _ in range(rtl.waiting("rx")):
+            rtl.run(20)
         assert rtl.waiting("rx") == 0
         rtl.set("clear_request", 0)
         rtl.run(1)
