@@ -24,7 +24,7 @@ MAKER = 0x1A7E0001
 
 def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     """A node that wipes quickly: short messages, little memory, few log entries."""
-    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=8)
+    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=16)
 
 
 BUILDS = {
