@@ -21,6 +21,7 @@ TOP = "top"
 _MODULE = re.compile(r"^module (\\\S+ |\w+)\(.*?^endmodule", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(\w+) \($", re.MULTILINE)
 _CLOCKED = re.compile(r"^    (.+?) <= ", re.MULTILINE)
+_MEMORY = re.compile(r"^  reg (?:\[\d+:0\] )?(\w+) \[\d+:0\];", re.MULTILINE)
 _REGISTER = re.compile(r"^  (?:output )?reg (?:\[(\d+):0\] )?(\\\S+ |\w+)(?: = .*)?;", re.MULTILINE)
 
 
@@ -52,26 +53,32 @@ class FlipFlop:
         return f"{'.'.join(self.path)}[{self.bit}]"
 
 
-def flip_flops(component: wiring.Component) -> list[FlipFlop]:
+def flip_flops(component: wiring.Component, *, beside_memories: bool = False) -> list[FlipFlop]:
     """Every flip-flop of ``component``.
 
-    Raises ``ValueError`` where there is one that it cannot name.
+    Raises ``ValueError`` where there is one that it cannot name, and where there is a memory, unless it is
+    asked for what is there ``beside_memories``.
     """
     text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
     modules = {match[1].strip(): match[0] for match in _MODULE.finditer(text)}
-    return list(_walk(modules, TOP, ()))
+    return list(_walk(modules, TOP, (), beside_memories))
 
 
-def _walk(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator[FlipFlop]:
+def _walk(
+    modules: dict[str, str], name: str, path: tuple[str, ...], beside_memories: bool
+) -> Iterator[FlipFlop]:
+    memories = set(_MEMORY.findall(modules[name])) if beside_memories else set()
     widths = {match[2].strip(): int(match[1] or 0) + 1 for match in _REGISTER.finditer(modules[name])}
     for register in dict.fromkeys(match[1].strip() for match in _CLOCKED.finditer(modules[name])):
+        if register.partition("[")[0] in memories:
+            continue
         if register not in widths:
             raise ValueError(f"{name} clocks {register}, which is not a whole register")
         for bit in range(widths[register]):
             yield FlipFlop((*path, register.removeprefix("\\")), bit)
     for match in _INSTANCE.finditer(modules[name]):
         if (child := match[1].strip()) in modules:
-            yield from _walk(modules, child, (*path, match[2]))
+            yield from _walk(modules, child, (*path, match[2]), beside_memories)
 
 
 def flip(dut: Any, flip_flop: FlipFlop) -> None:

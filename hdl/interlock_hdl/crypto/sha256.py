@@ -181,7 +181,9 @@ class Sha256(wiring.Component):
 
         # The chain of e.  What the rings feed goes through `with_d`, alone.
         e, f, g = (Signal(WORD_BITS, name=name) for name in "efg")
-        keyed, ready_made, with_d = Signal(WORD_BITS), Signal(WORD_BITS), Signal(WORD_BITS)
+        keyed = Signal(WORD_BITS)
+        ready_made = Signal(WORD_BITS)
+        with_d = Signal(WORD_BITS)
         a, b, c = (Signal(WORD_BITS, name=name) for name in "abc")
         t1 = Signal(WORD_BITS)
         low = [Signal(WORD_BITS, name=f"low_{n}") for n in range(4)]  # h, g, f, e when at rest
