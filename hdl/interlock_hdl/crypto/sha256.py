@@ -154,7 +154,8 @@ class Sha256(wiring.Component):
 
         # The message schedule.  `words[n]` is W of n rounds ago.
         words = [Signal(WORD_BITS, name=f"word_{n}") for n in range(14)]
-        oldest, rest = Signal(WORD_BITS), Signal(WORD_BITS)
+        oldest = Signal(WORD_BITS)
+        rest = Signal(WORD_BITS)
         taking = Signal()  # `word` is one of the block
         taken = Signal()  # `rest` is one
         word_count = Signal(range(BLOCK_WORDS))
