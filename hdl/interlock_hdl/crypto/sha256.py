@@ -154,7 +154,8 @@ class Sha256(wiring.Component):
 
         # The message schedule.  `words[n]` is W of n rounds ago.
         words = [Signal(WORD_BITS, name=f"word_{n}") for n in range(14)]
-        oldest, rest = Signal(WORD_BITS), Signal(WORD_BITS)
+        oldest = Signal(WORD_BITS)
+        rest = Signal(WORD_BITS)
         taking = Signal()  # `word` is one of the block
         taken = Signal()  # `rest` is one
         word_count = Signal(range(BLOCK_WORDS))
@@ -181,7 +182,9 @@ class Sha256(wiring.Component):
 
         # The chain of e.  What the rings feed goes through `with_d`, alone.
         e, f, g = (Signal(WORD_BITS, name=name) for name in "efg")
-        keyed, ready_made, with_d = Signal(WORD_BITS), Signal(WORD_BITS), Signal(WORD_BITS)
+        keyed = Signal(WORD_BITS)
+        ready_made = Signal(WORD_BITS)
+        with_d = Signal(WORD_BITS)
         a, b, c = (Signal(WORD_BITS, name=name) for name in "abc")
         t1 = Signal(WORD_BITS)
         low = [Signal(WORD_BITS, name=f"low_{n}") for n in range(4)]  # h, g, f, e when at rest
