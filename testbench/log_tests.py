@@ -135,14 +135,15 @@ class Bench:
 
     def _leave(self, now: int) -> None:
         dut = self.dut
-        assert dut.entries__valid.value == bool(self.reading), "an entry a cycle after its read"
+        ready = bool(self.reading) and now - self.reading[0][0] >= self.latency["read"]
+        assert dut.entries__valid.value == ready, "an entry comes after its read, at once"
         if self.scan_at is not None:
             due = now - self.scan_at == self.latency["first_entry"]
             assert dut.entries__valid.value == due
             if due:
                 self.scan_at = None
-        if self.reading:
-            assert unpack(ScannedEntry, int(dut.entries__payload.value)) == self.reading[0]
+        if ready:
+            assert unpack(ScannedEntry, int(dut.entries__payload.value)) == self.reading[0][1]
             if dut.entries__ready.value:
                 self.reading.popleft()
                 self.left_at.append(now)
@@ -183,7 +184,7 @@ class Bench:
         shown = self.store.read(address)
         if address == OWN:
             shown["flops"] = self.said
-        self.reading.append({"entry": shown, "external": address[0], "last": int(not self.to_read)})
+        self.reading.append((now, {"entry": shown, "external": address[0], "last": int(not self.to_read)}))
 
     def _merged(self, now: int, request: dict) -> None:
         dut, asked, sessions = self.dut, request["entry"], self.store.sessions

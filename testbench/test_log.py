@@ -23,6 +23,7 @@ def on(testcase: str | list[str], *, entries: int, links: int, **parameters) -> 
         "described": log.described_latency,
         "first_entry": log.first_entry_latency,
         "ahead": AHEAD_LATENCY,
+        "read": log.store.read_latency,
     }
     parameters |= {"entries": entries, "links": links, "latency": latency}
     return run(log, "log_tests", parameters=parameters, testcase=testcase)
