@@ -118,6 +118,8 @@ class StreamSource:
                 await clock
             while next(self._pauses):
                 await clock
+            if not self._queue:  # withdrawn meanwhile
+                continue
             port.payload.value = self._queue.popleft()
             port.valid.value = 1
             self._withdrawn = False
