@@ -42,8 +42,8 @@ class OneLaneCounter(FlopCounter):
 class Single(wiring.Component):
     """Looks like a Twin and is only one."""
 
-    def __init__(self, shape) -> None:
-        super().__init__({"next": In(shape), "load": In(1), "value": Out(shape), "fault": Out(1)})
+    def __init__(self, shape, *, init=None) -> None:
+        super().__init__({"next": In(shape), "load": In(1), "value": Out(shape, init=init), "fault": Out(1)})
 
     def elaborate(self, platform) -> Module:
         m = Module()

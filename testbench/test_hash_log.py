@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from interlock.model.hash_index import IndexSizes
 from interlock.model.siphash import siphash128_many
-from interlock_hdl.log.hash_index import IndexShape
 from interlock_hdl.log.hash_log import HashLog
+from interlock_hdl.log.index_shape import IndexShape
 from lib.patterns import PATTERNS
 from lib.run import run
 

@@ -6,9 +6,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from interlock_hdl.log.answer import Answer
-from interlock_hdl.log.comparison import Change, Comparison, changed, compare
+from interlock_hdl.log.comparison import Change, changed, compare
 from interlock_hdl.log.entry_array import EntryArray
-from interlock_hdl.log.hash_index import HashIndex, IndexShape
+from interlock_hdl.log.hash_control import Kind, control_layout
+from interlock_hdl.log.hash_index import HashIndex
+from interlock_hdl.log.index_shape import IndexShape
 from interlock_hdl.log.own_entry import OwnEntry
 from interlock_hdl.log.sip_hash import SipHash
 from interlock_hdl.log.store import StoreSignature
@@ -18,56 +20,6 @@ from interlock_hdl.twin import Twin
 
 MIN_HASH_LOG, MAX_HASH_LOG = 64, 16384
 RESERVED_FLAGS = 0xFFFF & ~sum(ProvenanceFlag)
-
-Kind = data.StructLayout({"valid": 1, "own": 1, "external": 1, "reserved": 1})
-"""What decides, of a request; ``reserved``: it has a reserved flag."""
-
-
-def _control(entries: int, windows: int) -> data.StructLayout:
-    """The registers that decide what becomes of data."""
-    count, address = range(entries + 1), range(entries)
-    chosen = data.StructLayout(
-        {
-            **Kind.members,
-            "insert": 1,  # a new entry at `address`
-            "look": 1,  # the entry at `address`, if it has this key
-            "mark": 1,  # the node's own
-            "refusal": Answer,  # if it is none of these
-            "address": address,
-        }
-    )
-    return data.StructLayout(
-        {
-            "odd": 1,
-            "line": range(windows + 1),
-            # A request's way: to the index and through it, two cycles each, then three more pairs of cycles.
-            "waiting": data.ArrayLayout(Kind, windows),
-            "chosen": chosen,
-            "comparing": chosen,
-            "is_own": 1,  # of `comparing`: it is entry 0
-            "comparison": Comparison,
-            "merged": 1,
-            "answer": Answer,
-            "own_ahead": 1,
-            "changed": 1,
-            "inserted": 1,
-            "external": 1,
-            "address": address,
-            "write": 1,
-            "create": 1,
-            "mark": 1,
-            # Whether the request before, and the one before that, are for the same entry.
-            "targeted": 1,  # there is an entry at `address`, after this merge
-            "repeats": 2,  # of `chosen`
-            "repeats_last": 1,  # of `comparing`
-            # Entries, including those on their way; those that may be read.
-            "sessions": count,
-            "externals": count,
-            "full": 1,
-            "n_sessions": count,
-            "n_externals": count,
-        }
-    )
 
 
 class HashLog(wiring.Component):
@@ -97,6 +49,8 @@ class HashLog(wiring.Component):
         A power of two, 64 … 16 384.
     shape : IndexShape, optional
         An index of another size, for tests; ``entries`` may then be as few as 4.
+    hash_function : wiring.Component, optional
+        In place of :class:`SipHash`, for proofs: with its ports, and a ``latency`` that is even.
 
     Members
     -------
@@ -108,18 +62,24 @@ class HashLog(wiring.Component):
     read_latency = EntryArray.read_latency
     merge_latency = SipHash.latency + HashIndex.latency + 5
 
-    def __init__(self, *, entries: int, shape: IndexShape | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        entries: int,
+        shape: IndexShape | None = None,
+        hash_function: wiring.Component | None = None,
+    ) -> None:
         least = MIN_HASH_LOG if shape is None else 4
         if not least <= entries <= MAX_HASH_LOG or entries & (entries - 1):
             raise ValueError(f"entries must be a power of two, {least} … {MAX_HASH_LOG}, not {entries}")
         self.capacity = entries
         self.shape = shape or IndexShape.of(entries)
-        self.hash = SipHash()
+        self.hash = hash_function or SipHash()
         self.index = HashIndex(shape=self.shape)
         self.array = EntryArray(entries=entries)
         self.own = OwnEntry()
         self.windows = (self.hash.latency + self.index.latency) // 2
-        self.control = Twin(_control(entries, self.windows), init={"odd": 1})
+        self.control = Twin(control_layout(entries, self.windows), init={"odd": 1})
         super().__init__({**StoreSignature(entries).members, "key": In(128)})
 
     def elaborate(self, platform) -> Module:
@@ -128,7 +88,7 @@ class HashLog(wiring.Component):
         m.submodules.hash = self.hash
         m.submodules.index = index = self.index
         m.submodules.array = array = self.array
-        m.submodules.own = own = self.own
+        m.submodules.own_entry = own = self.own
         now, following = control.value, control.next
         m.d.comb += [control.load.eq(1), following.eq(now), following.odd.eq(~now.odd)]
 
@@ -139,11 +99,12 @@ class HashLog(wiring.Component):
         self._fetch(m, line, request, entry, new)
         self._combine(m, request, entry, new)
 
-        wiping_at = Signal(range(max(self.capacity, 2 << self.shape.bucket_bits, self.windows + 1)))
+        longest = max(self.capacity, 2 << self.shape.bucket_bits, self.windows + 1)
+        wiping = Twin(data.StructLayout({"address": range(longest), "done": 1}))
         m.d.comb += [
             *(block.odd.eq(now.odd) for block in (index, array)),
             *(block.wiping.eq(self.wipe) for block in (index, array)),
-            *(block.wiping_at.eq(wiping_at) for block in (index, array)),
+            *(block.wiping_at.eq(wiping.value.address) for block in (index, array)),
             own.ready.eq(self.own_ready),
             array.own.eq(own.stored),
             self.n_sessions.eq(now.n_sessions),
@@ -162,13 +123,14 @@ class HashLog(wiring.Component):
         ]
         top = Module()  # what `wipe` does not reset
         top.submodules.log = ResetInserter(self.wipe)(m)
-        last = (1 << len(wiping_at)) - 1
-        with top.If(~self.wipe):
-            top.d.sync += [wiping_at.eq(0), self.wiped.eq(0)]
-        with top.Elif(wiping_at == last):
-            top.d.sync += self.wiped.eq(1)
-        with top.Else():
-            top.d.sync += wiping_at.eq(wiping_at + 1)
+        top.submodules.wiping = wiping
+        top.d.comb += [self.wiped.eq(wiping.value.done), wiping.load.eq(1)]
+        with top.If(self.wipe & ~wiping.fault):  # or from the start, for an address may have been missed
+            top.d.comb += wiping.next.eq(wiping.value)
+            with top.If(wiping.value.address.all()):
+                top.d.comb += wiping.next.done.eq(1)
+            with top.Else():
+                top.d.comb += wiping.next.address.eq(wiping.value.address + 1)
         return top
 
     def _accept(self, m: Module) -> data.View:
