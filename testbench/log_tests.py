@@ -43,8 +43,9 @@ class Bench:
     async def start(self) -> None:
         dut, random = self.dut, self.random
         merge, scan, entries = self.patterns
-        for port in (dut.wipe, dut.key, dut.require_full, dut.entries__ready):
+        for port in (dut.wipe, dut.require_full, dut.entries__ready):
             port.value = 0
+        dut.key.value = random.getrandbits(128)
         self.merge = StreamSource(dut, "merge", MergeRequest, pattern=merge, random=random)
         self.scan = StreamSource(dut, "scan", ScanRequest, pattern=scan, random=random)
         await start(dut)
@@ -72,7 +73,7 @@ class Bench:
     async def settle(self) -> None:
         await self.merge.drained()
         await self.scan.drained()
-        await cycles(self.dut, 8)
+        await cycles(self.dut, self.latency["merge"] + 6)
         while not self.dut.scan__ready.value:
             await cycles(self.dut, 1)
         assert not self.to_read
@@ -249,7 +250,7 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
     """One change of each kind moved past a DELTA scan, cycle by cycle: it is in that scan or in the next."""
     bench = Bench(dut, generator(), patterns=("none", "none", parameters()["sink"]))
     await bench.start()
-    for kind, offset in product(("known", "new", "external", "mark"), range(16)):
+    for kind, offset in product(("known", "new", "external", "mark"), range(-bench.latency["merge"], 16)):
         await bench.wipe()
         await bench.enter()
         bench.peer(*(entry(n, 1) for n in range(1, bench.capacity - 2)))
@@ -259,8 +260,12 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
         bench.peer(entry(1, 2))
         await bench.settle()
         bench.sink.take()
-        bench.request(0, bound=5)
-        await cycles(dut, offset)
+        if offset < 0:  # the merge is asked for first
+            cocotb.start_soon(_later(dut, -offset, lambda: bench.request(0, bound=5)))
+        else:
+            bench.request(0, bound=5)
+        if offset > 0:
+            await cycles(dut, offset)
         match kind:
             case "known":
                 bench.peer(entry(2, 3))
@@ -270,6 +275,7 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
                 bench.peer(entry(77, 3), external=True)
             case "mark":
                 bench.own(entry(OWN_ID, flags=8))
+        await cycles(dut, max(0, -offset) + 1)
         await bench.settle()
         bench.request(0)
         await bench.settle()
