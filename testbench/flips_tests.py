@@ -5,6 +5,7 @@ What the block shows with the flip is compared with what it shows without, cycle
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from random import Random
 
 import cocotb
@@ -19,7 +20,7 @@ from interlock_hdl.log.log import Log
 from interlock_hdl.log.scan import ScanRequest
 from interlock_hdl.log.store import MergeRequest
 from interlock_hdl.session import Session
-from lib.flips import Cycle, FlipFlop, Inside, Replay, flip_flops
+from lib.flips import Cycle, FlipFlop, Inside, MemoryBit, Replay, flip_flops, memories
 from lib.parameters import generator, parameters
 from lib.streams import pack, unpack
 
@@ -43,8 +44,8 @@ class OneLaneCounter(FlopCounter):
 class Single(wiring.Component):
     """Looks like a Twin and is only one."""
 
-    def __init__(self, shape) -> None:
-        super().__init__({"next": In(shape), "load": In(1), "value": Out(shape), "fault": Out(1)})
+    def __init__(self, shape, *, init=None) -> None:
+        super().__init__({"next": In(shape), "load": In(1), "value": Out(shape, init=init), "fault": Out(1)})
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -68,6 +69,16 @@ class UntwinnedChanges(Log):
         super().__init__(config)
         changes = self.scanner.changes
         changes.control = Single(changes.control.value.shape())
+
+
+def bits_of(block: wiring.Component) -> list[FlipFlop | MemoryBit]:
+    """Everything in it that can flip."""
+    of_memories = (
+        MemoryBit(memory.path, word, bit)
+        for memory in memories(block)
+        for word, bit in product(range(memory.depth), range(memory.width))
+    )
+    return [*flip_flops(block, memories=True), *of_memories]
 
 
 def component(name: str) -> wiring.Component:
@@ -118,7 +129,9 @@ def counter_traffic(random: Random) -> list[Cycle]:
     return steps
 
 
-def judge_counter(clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop) -> bool:
+def judge_counter(
+    clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop | MemoryBit
+) -> bool:
     """Whether ``mismatch`` rose; fails where a count was too small, or wrong without an alarm in time."""
     for now, (right, seen) in enumerate(zip(clean, flipped, strict=True)):
         alarm, least = unpack(CounterAlarm, seen["alarm"]), unpack(CounterAlarm, right["alarm"])
@@ -198,7 +211,9 @@ def shown_by_log(cycle: Cycle) -> Cycle:
     return {n: v for n, v in cycle.items() if n != "fault" and cycle.get(qualified.get(n, ""), 1)}
 
 
-def judge_log(clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop) -> bool:
+def judge_log(
+    clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop | MemoryBit
+) -> bool:
     """Whether it was a fault; fails where it shows and is none in time, or is in a register and none in time.
 
     A bit of a memory may be overwritten before it is read.
@@ -210,7 +225,7 @@ def judge_log(clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop:
             in_time = now + DETECTION < len(flipped) and flipped[now + DETECTION]["fault"]
             assert in_time, f"cycle {now}: {shown_by_log(seen)} instead of {shown_by_log(right)} and no fault"
             break
-    if flip_flop.word is None and flip_flop.path[-1] != HARMLESS:
+    if isinstance(flip_flop, FlipFlop) and flip_flop.path[-1] != HARMLESS:
         assert flipped[flip_at + DETECTION]["fault"], "a flip that nothing has seen"
         assert flipped[-1]["fault"], "not latched"
     return bool(flipped[-1]["fault"])
@@ -264,7 +279,9 @@ def session_traffic(random: Random) -> Callable[[Cycle], Cycle | None]:
     return following
 
 
-def judge_session(clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop) -> bool:
+def judge_session(
+    clean: list[Cycle], flipped: list[Cycle], flip_at: int, flip_flop: FlipFlop | MemoryBit
+) -> bool:
     """Whether the gates closed; fails where they opened, or the id behind open gates is another."""
     for now, (right, seen) in enumerate(zip(clean, flipped, strict=True)):
         if seen["open"]:
@@ -330,7 +347,7 @@ async def every_flip_is_safe(dut):
     random = generator()
     inputs, outputs, traffic, judge, begin = CAMPAIGNS[parameters()["campaign"]]
     replay = Replay(dut, inputs=inputs, outputs=outputs)
-    everything = flip_flops(component(parameters()["component"]))
+    everything = bits_of(component(parameters()["component"]))
     widths = Counter(flip_flop.path for flip_flop in everything)
     results: Counter[tuple[str, bool]] = Counter()
     for _ in range(parameters()["rounds"]):

@@ -43,8 +43,9 @@ class Bench:
     async def start(self) -> None:
         dut, random = self.dut, self.random
         merge, scan, entries = self.patterns
-        for port in (dut.wipe, dut.key, dut.require_full, dut.entries__ready):
+        for port in (dut.wipe, dut.require_full, dut.entries__ready):
             port.value = 0
+        dut.key.value = random.getrandbits(128)
         self.merge = StreamSource(dut, "merge", MergeRequest, pattern=merge, random=random)
         self.scan = StreamSource(dut, "scan", ScanRequest, pattern=scan, random=random)
         await start(dut)
@@ -72,7 +73,7 @@ class Bench:
     async def settle(self) -> None:
         await self.merge.drained()
         await self.scan.drained()
-        await cycles(self.dut, 8)
+        await cycles(self.dut, self.latency["merge"] + 6)
         while not self.dut.scan__ready.value:
             await cycles(self.dut, 1)
         assert not self.to_read
@@ -135,14 +136,15 @@ class Bench:
 
     def _leave(self, now: int) -> None:
         dut = self.dut
-        assert dut.entries__valid.value == bool(self.reading), "an entry a cycle after its read"
+        ready = bool(self.reading) and now - self.reading[0][0] >= self.latency["read"]
+        assert dut.entries__valid.value == ready, "an entry comes after its read, at once"
         if self.scan_at is not None:
             due = now - self.scan_at == self.latency["first_entry"]
             assert dut.entries__valid.value == due
             if due:
                 self.scan_at = None
-        if self.reading:
-            assert unpack(ScannedEntry, int(dut.entries__payload.value)) == self.reading[0]
+        if ready:
+            assert unpack(ScannedEntry, int(dut.entries__payload.value)) == self.reading[0][1]
             if dut.entries__ready.value:
                 self.reading.popleft()
                 self.left_at.append(now)
@@ -183,7 +185,7 @@ class Bench:
         shown = self.store.read(address)
         if address == OWN:
             shown["flops"] = self.said
-        self.reading.append({"entry": shown, "external": address[0], "last": int(not self.to_read)})
+        self.reading.append((now, {"entry": shown, "external": address[0], "last": int(not self.to_read)}))
 
     def _merged(self, now: int, request: dict) -> None:
         dut, asked, sessions = self.dut, request["entry"], self.store.sessions
@@ -248,7 +250,7 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
     """One change of each kind moved past a DELTA scan, cycle by cycle: it is in that scan or in the next."""
     bench = Bench(dut, generator(), patterns=("none", "none", parameters()["sink"]))
     await bench.start()
-    for kind, offset in product(("known", "new", "external", "mark"), range(16)):
+    for kind, offset in product(("known", "new", "external", "mark"), range(-bench.latency["merge"], 16)):
         await bench.wipe()
         await bench.enter()
         bench.peer(*(entry(n, 1) for n in range(1, bench.capacity - 2)))
@@ -258,8 +260,12 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
         bench.peer(entry(1, 2))
         await bench.settle()
         bench.sink.take()
-        bench.request(0, bound=5)
-        await cycles(dut, offset)
+        if offset < 0:  # the merge is asked for first
+            cocotb.start_soon(_later(dut, -offset, lambda: bench.request(0, bound=5)))
+        else:
+            bench.request(0, bound=5)
+        if offset > 0:
+            await cycles(dut, offset)
         match kind:
             case "known":
                 bench.peer(entry(2, 3))
@@ -269,6 +275,7 @@ async def a_merge_meets_a_scan_in_every_cycle(dut):
                 bench.peer(entry(77, 3), external=True)
             case "mark":
                 bench.own(entry(OWN_ID, flags=8))
+        await cycles(dut, max(0, -offset) + 1)
         await bench.settle()
         bench.request(0)
         await bench.settle()

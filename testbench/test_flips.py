@@ -1,10 +1,8 @@
 """Any single flip-flop of counter, log and session flipped at any cycle: over-count or alarm, never less."""
 
-from itertools import product
-
 import pytest
 from flips_tests import Toy, component
-from lib.flips import FlipFlop, Inside, flip_flops, flip_flops_of
+from lib.flips import FlipFlop, Inside, Memory, flip_flops, memories
 from lib.run import run
 
 
@@ -46,11 +44,11 @@ def test_every_flip_flop_is_listed_once():
     ]
 
 
-def test_every_bit_of_a_memory_is_listed():
-    listed = [flip_flop for flip_flop in flip_flops(Toy(memory=True)) if flip_flop.word is not None]
-    assert [(flip_flop.word, flip_flop.bit) for flip_flop in listed] == [*product(range(4), range(8))]
+def test_every_memory_is_listed_and_a_flip_flop_apart_from_it_only_if_asked():
+    assert memories(Toy(memory=True)) == [Memory(("memory",), depth=4, width=8)]
+    assert flip_flops(Toy(memory=True), memories=True) == flip_flops(Toy())
 
 
 def test_a_register_that_cannot_be_named_is_not_passed_over():
     with pytest.raises(ValueError, match="not a whole register"):
-        flip_flops_of("module top(clk);\n  reg [3:0] x;\n  always @(posedge clk)\n    x[0] <= 1;\nendmodule")
+        flip_flops(Toy(memory=True))

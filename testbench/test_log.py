@@ -18,17 +18,21 @@ AHEAD_LATENCY = 8  # from a scan's acceptance to the first answer that knows wha
 
 
 def on(testcase: str | list[str], *, entries: int, links: int, **parameters) -> list[str]:
-    log = Log(InterlockConfig(log_entries=entries, links=links))
+    """With more entries than registers are for, a hashed log."""
+    store = LogStore.REGISTERS if entries <= 16 else LogStore.HASH
+    log = Log(InterlockConfig(log_store=store, log_entries=entries, links=links))
     latency = {
+        "merge": log.merge_latency,
         "described": log.described_latency,
         "first_entry": log.first_entry_latency,
         "ahead": AHEAD_LATENCY,
+        "read": log.store.read_latency,
     }
     parameters |= {"entries": entries, "links": links, "latency": latency}
     return run(log, "log_tests", parameters=parameters, testcase=testcase)
 
 
-@pytest.mark.parametrize(("entries", "links"), [(2, 1), (5, 3), (16, 2)])
+@pytest.mark.parametrize(("entries", "links"), [(2, 1), (5, 3), (16, 2), (64, 2)])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_agrees_with_the_naive_log(entries, links, pattern):
     """Each pattern on each of the three streams, the other two without and with pauses."""
@@ -36,20 +40,18 @@ def test_agrees_with_the_naive_log(entries, links, pattern):
         on(RANDOM, entries=entries, links=links, patterns=patterns)
 
 
+@pytest.mark.parametrize("entries", [6, 64])
 @pytest.mark.parametrize("sink", ["none", "half"])
-def test_a_merge_meets_a_scan(sink):
-    on(MEETING, entries=6, links=2, sink=sink)
+def test_a_merge_meets_a_scan(entries, sink):
+    on(MEETING, entries=entries, links=2, sink=sink)
 
 
-def test_latencies_and_corner_cases():
-    assert on(DIRECTED, entries=16, links=2) == DIRECTED
+@pytest.mark.parametrize("entries", [16, 64])
+def test_latencies_and_corner_cases(entries):
+    assert on(DIRECTED, entries=entries, links=2) == DIRECTED
 
 
-def test_latencies_are_as_documented():
-    log = Log(InterlockConfig())
-    assert (log.merge_latency, log.described_latency, log.first_entry_latency) == (2, 3, 6)
-
-
-def test_refuses_a_store_that_is_not_built():
-    with pytest.raises(ValueError, match="not built"):
-        Log(InterlockConfig(log_store=LogStore.HASH, log_entries=64))
+@pytest.mark.parametrize(("store", "first_entry"), [(LogStore.REGISTERS, 6), (LogStore.HASH, 7)])
+def test_latencies_are_as_documented(store, first_entry):
+    log = Log(InterlockConfig(log_store=store, log_entries=64))
+    assert (log.described_latency, log.first_entry_latency) == (3, first_entry)

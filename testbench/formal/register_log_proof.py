@@ -120,94 +120,115 @@ class _LogProof(wiring.Component):
         return Mux(address.external, self.capacity - 1 - address.index, address.index)
 
 
-class MergeProof(_LogProof):
-    """No entry is ever lowered, lost, renamed or doubled but by a wipe; what is refused changes nothing.
+class _MergeProof(_LogProof):
+    """What carries every induction about merges: comparisons of one cycle still hold in the next."""
 
-    What is merged and not refused is in the store in the next cycle.  ``changed`` is up exactly where
-    something but the announced count is different in the next cycle, and says which entry it is.
-    """
-
-    def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
-        now, entries, request = self.now, self.entries, self.request
-        counts_before = [ago(ghost, now.n_sessions), ago(ghost, now.n_externals)]
-        refused = dut.merged & ((dut.answer != Answer.OK) | self.from_peer_of_own)
-        refused_before = ago(ghost, refused)
-        announced_before = ago(ghost, dut.announce.valid & dut.announce.ready)
-        changed_before = ago(ghost, dut.changed)
-        changed_slot = ago(ghost, self.slot_of(dut.changed_at))
-        m.d.comb += [
-            Assert(~ago(ghost, self.merges_watched) | self.shows.any()),
-            Assert((ago(ghost, self.shows) & ~self.shows) == 0),
-            Assert(now.n_sessions >= counts_before[0]),
-            Assert(now.n_externals >= counts_before[1]),
-            Assert(dut.merged | ~(dut.own_ahead | dut.changed)),
-            Assert(~refused_before | ~changed_before),
-        ]
-        any_differs = []
-        for number, entry in enumerate(entries):
-            before = Entry(ago(ghost, entry))
-            was_session = ago(ghost, self.sessions[number])
-            was_external = ago(ghost, self.externals[number])
-            differs = before.as_value() != entry.as_value()
-            if number == 0:
-                but_flops = (before.session_id != entry.session_id) | (
-                    before.provenance.as_value() != entry.provenance.as_value()
-                )
-                differs = Mux(announced_before, but_flops, differs)
-            appears = (self.sessions[number] | self.externals[number]) & ~(was_session | was_external)
-            any_differs.append(differs | appears)
-            m.d.comb += [
-                Assert(~was_session | covers(entry, before)),
-                Assert(~was_session | (entry.provenance.mode == before.provenance.mode)),
-                Assert(~was_session | (entry.provenance.weight_table == before.provenance.weight_table)),
-                Assert(~was_external | (entry.as_value() == before.as_value())),
-                Assert(~(differs | appears) | (changed_before & (changed_slot == number))),
-            ]
-            for other, is_session, is_external in zip(
-                entries[:number], self.sessions[:number], self.externals[:number], strict=True
-            ):
-                m.d.comb += [
-                    Assert(~(is_session & self.sessions[number]) | (other.session_id != entry.session_id)),
-                    Assert(~(is_external & self.externals[number]) | (other.as_value() != entry.as_value())),
-                ]
-        m.d.comb += Assert(~changed_before | Cat(any_differs).any())
-
-        # What carries the induction: comparisons of one cycle still hold in the next.
-        last = self.capacity - 1
+    def carry(self, m: Module, dut: RegisterLog) -> None:
+        now, last = self.now, self.capacity - 1
         m.d.comb += Assert(~(now.comparing & now.writing))
         with m.If(now.comparing | now.writing):
             m.d.comb += Assert(~(now.own & now.external))
         for number, slot in enumerate(dut.slots):
-            held = self.sessions[number] | self.externals[number]
             section = Mux(now.external, self.externals[number] & slot.same_rest, self.sessions[number])
             is_next = Mux(now.external, now.n_externals == last - number, now.n_sessions == number)
+            vacant = is_next & ~now.full & ~now.reserved & (now.own == (number == 0))
+            if number:
+                vacant &= dut.own_ready
+            held = self.sessions[number] | self.externals[number]
             m.d.comb += Assert(held | (slot.stored.as_value() == 0))
             with m.If(now.writing):
                 m.d.comb += [
                     Assert(now.same[number] == (slot.same_id & section)),
                     Assert(now.clash[number] == ~slot.same_counting),
                     Assert(now.same_flags[number] == slot.same_flags),
-                    Assert(~now.vacant[number] | (is_next & ~now.full & ~now.reserved)),
-                    Assert(~now.vacant[number] | (now.own == (number == 0))),
-                    Assert(~now.vacant[number] | dut.own_ready | (number == 0)),
-                    Assert(
-                        now.vacant[number]
-                        | ~is_next
-                        | now.full
-                        | now.reserved
-                        | (now.own != (number == 0))
-                        | ~dut.own_ready
-                    ),
+                    Assert(now.vacant[number] == vacant),
                 ]
                 if number:  # entry 0's FLOPs may have been raised meanwhile
                     more = now.more_high[number] | (now.same_high[number] & now.more_low[number])
-                    m.d.comb += Assert(more == (request.flops > entries[number].flops))
+                    m.d.comb += Assert(more == (self.request.flops > self.entries[number].flops))
+
+
+class MergeProof(_MergeProof):
+    """No entry is ever lowered, lost or renamed but by a wipe; what is refused changes nothing.
+
+    What is merged and not refused is in the store in the next cycle.
+    """
+
+    def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
+        now = self.now
+        counts_before = [ago(ghost, now.n_sessions), ago(ghost, now.n_externals)]
+        refused = dut.merged & ((dut.answer != Answer.OK) | self.from_peer_of_own)
+        refused_before = ago(ghost, refused)
+        announced_before = ago(ghost, dut.announce.valid & dut.announce.ready)
+        m.d.comb += [
+            Assert(~ago(ghost, self.merges_watched) | self.shows.any()),
+            Assert((ago(ghost, self.shows) & ~self.shows) == 0),
+            Assert(now.n_sessions >= counts_before[0]),
+            Assert(now.n_externals >= counts_before[1]),
+            Assert(dut.merged | ~dut.own_ahead),
+        ]
+        with m.If(refused_before):
+            m.d.comb += Assert(Cat(now.n_sessions, now.n_externals) == Cat(counts_before))
+        for number, entry in enumerate(self.entries):
+            before = Entry(ago(ghost, entry))
+            unchanged = before.as_value() == entry.as_value()
+            was_session = ago(ghost, self.sessions[number])
+            m.d.comb += [
+                Assert(~was_session | covers(entry, before)),
+                Assert(~was_session | (entry.provenance.mode == before.provenance.mode)),
+                Assert(~was_session | (entry.provenance.weight_table == before.provenance.weight_table)),
+                Assert(~ago(ghost, self.externals[number]) | unchanged),
+                Assert(~refused_before | unchanged | (announced_before if number == 0 else 0)),
+            ]
+        self.carry(m, dut)
         m.d.comb += [
             Cover(now.n_sessions == self.capacity),
             Cover((now.n_externals == self.capacity - 1) & refused_before),
             Cover(dut.own_ahead),
-            Cover(dut.changed & ~now.external & self.shows.any() & ~self.watched_external),
         ]
+
+
+class DistinctProof(_MergeProof):
+    """No two sessions have one id, no two externals one digest."""
+
+    def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
+        for number, entry in enumerate(self.entries):
+            for before, other in enumerate(self.entries[:number]):
+                same_id = other.session_id == entry.session_id
+                same = other.as_value() == entry.as_value()
+                m.d.comb += [
+                    Assert(~(self.sessions[before] & self.sessions[number] & same_id)),
+                    Assert(~(self.externals[before] & self.externals[number] & same)),
+                ]
+        self.carry(m, dut)
+        m.d.comb += Cover(self.now.n_externals == self.capacity - 1)
+
+
+class ChangedProof(_MergeProof):
+    """``changed`` is up exactly where something but the announced count is different in the next cycle.
+
+    And it says which entry that is.
+    """
+
+    def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
+        announced_before = ago(ghost, dut.announce.valid & dut.announce.ready)
+        changed_before = ago(ghost, dut.changed)
+        changed_slot = ago(ghost, self.slot_of(dut.changed_at))
+        m.d.comb += Assert(dut.merged | ~dut.changed)
+        for number, entry in enumerate(self.entries):
+            before = Entry(ago(ghost, entry))
+            same_flops = before.flops == entry.flops
+            if number == 0:
+                same_flops |= announced_before
+            same_rest = (before.session_id == entry.session_id) & (
+                before.provenance.as_value() == entry.provenance.as_value()
+            )
+            held = self.sessions[number] | self.externals[number]
+            was_held = ago(ghost, self.sessions[number] | self.externals[number])
+            differs = ~(same_flops & same_rest & (held == was_held))
+            m.d.comb += Assert(differs == (changed_before & (changed_slot == number)))
+        self.carry(m, dut)
+        m.d.comb += Cover(dut.changed & ~self.now.external & self.shows.any() & ~self.watched_external)
 
 
 class ReadProof(_LogProof):

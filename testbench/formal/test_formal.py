@@ -10,7 +10,7 @@ from interlock_hdl.counter import FlopCounter
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.prove import ProofBroke, prove
-from formal.register_log_proof import MergeProof, ReadProof
+from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
 ENTRIES = 3  # a first, a last, and one between
@@ -29,8 +29,16 @@ def test_counter_samples_are_exact_never_fall_and_saturate():
     prove(AccumulatingProof(), mode="prove", depth=3)
 
 
-def test_log_never_lowers_loses_or_doubles_an_entry():
+def test_log_never_lowers_or_loses_an_entry():
     prove(MergeProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+def test_log_never_doubles_an_entry():
+    prove(DistinctProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+def test_log_tells_of_every_change_and_of_no_other():
+    prove(ChangedProof(entries=ENTRIES), mode="prove", depth=2)
 
 
 def test_log_read_shows_every_merge_before_it():
@@ -49,6 +57,8 @@ def test_no_change_is_lost():
         (AccumulatingProof, {}, 9),
         (OneLaneProof, {"failing": "plain"}, 9),
         (MergeProof, {"entries": ENTRIES}, 12),
+        (DistinctProof, {"entries": ENTRIES}, 12),
+        (ChangedProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
     ],

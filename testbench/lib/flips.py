@@ -1,4 +1,4 @@
-"""Single-event upsets: every flip-flop of a component, and how to flip one in a running simulation.
+"""Single-event upsets: every flip-flop and memory bit of a component, and how to flip one in a simulation.
 
 The list comes from the Verilog that is simulated, so that no register can be forgotten.  The model must be
 built with ``public=True``.
@@ -7,7 +7,6 @@ built with ``public=True``.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import cocotb
@@ -20,9 +19,9 @@ from cocotb.triggers import FallingEdge, RisingEdge
 TOP = "top"
 
 _MODULE = re.compile(r"^module (\\\S+ |\w+)\(.*?^endmodule", re.MULTILINE | re.DOTALL)
-_INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(\w+) \($", re.MULTILINE)
+_INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(\\\S+ |\w+) *\($", re.MULTILINE)
 _CLOCKED = re.compile(r"^    (.+?) <= ", re.MULTILINE)
-_MEMORY = re.compile(r"^  reg (?:\[(\d+):0\] )?(\\\S+ |\w+) \[(\d+):0\];", re.MULTILINE)
+_MEMORY = re.compile(r"^  reg \[(\d+):0\] (\\\S+ |\w+) \[(\d+):0\];", re.MULTILINE)
 _REGISTER = re.compile(r"^  (?:output )?reg (?:\[(\d+):0\] )?(\\\S+ |\w+)(?: = .*)?;", re.MULTILINE)
 
 
@@ -45,42 +44,73 @@ class Inside(wiring.Component):
 
 @dataclass(frozen=True)
 class FlipFlop:
-    """One bit of one register, or of one word of a memory."""
+    """One bit of one register."""
 
     path: tuple[str, ...]
     bit: int
-    word: int | None = None
 
     def __str__(self) -> str:
-        word = "" if self.word is None else f"[{self.word}]"
-        return f"{'.'.join(self.path)}{word}[{self.bit}]"
+        return f"{'.'.join(self.path)}[{self.bit}]"
 
 
-def flip_flops(component: wiring.Component) -> list[FlipFlop]:
-    """Every flip-flop of ``component``, and every bit of its memories.
+@dataclass(frozen=True)
+class Memory:
+    """A memory: so many words of so many bits."""
 
-    Raises ``ValueError`` where there is one that it cannot name.
+    path: tuple[str, ...]
+    depth: int
+    width: int
+
+
+@dataclass(frozen=True)
+class MemoryBit:
+    """One bit of one word of a memory."""
+
+    path: tuple[str, ...]
+    word: int
+    bit: int
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}[{self.word}][{self.bit}]"
+
+
+def flip_flops(component: wiring.Component, *, memories: bool = False) -> list[FlipFlop]:
+    """Every flip-flop of ``component``.
+
+    Raises ``ValueError`` where there is one that it cannot name; memories are such, unless it is told to
+    leave them out.
     """
-    return flip_flops_of(verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True))
+    return list(_walk(_modules(component), TOP, (), memories))
 
 
-def flip_flops_of(text: str) -> list[FlipFlop]:
-    """The same of Verilog, whose outermost module is ``top``."""
-    modules = {match[1].strip(): match[0] for match in _MODULE.finditer(text)}
-    return list(_walk(modules, TOP, ()))
+def memories(component: wiring.Component) -> list[Memory]:
+    """Every memory of ``component``."""
+    return list(_walk_memories(_modules(component), TOP, ()))
 
 
-def _walk(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator[FlipFlop]:
+def _modules(component: wiring.Component) -> dict[str, str]:
+    text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    return {match[1].strip(): match[0] for match in _MODULE.finditer(text)}
+
+
+def _walk_memories(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator[Memory]:
+    for width, memory, last in _MEMORY.findall(modules[name]):
+        yield Memory((*path, memory.strip().removeprefix("\\")), int(last) + 1, int(width) + 1)
+    for match in _INSTANCE.finditer(modules[name]):
+        if (child := match[1].strip()) in modules:
+            yield from _walk_memories(modules, child, (*path, _instance(match)))
+
+
+def _instance(match: re.Match[str]) -> str:
+    """Name of an instance."""
+    return match[2].strip().removeprefix("\\")
+
+
+def _walk(modules: dict[str, str], name: str, path: tuple[str, ...], memories: bool) -> Iterator[FlipFlop]:
     widths = {match[2].strip(): int(match[1] or 0) + 1 for match in _REGISTER.finditer(modules[name])}
-    memories = {
-        match[2].strip(): (int(match[3]) + 1, int(match[1] or 0) + 1)
-        for match in _MEMORY.finditer(modules[name])
-    }
+    in_memory = {match[2].strip() for match in _MEMORY.finditer(modules[name])} if memories else set()
     for register in dict.fromkeys(match[1].strip() for match in _CLOCKED.finditer(modules[name])):
-        if (memory := register.partition("[")[0].strip()) in memories:
-            words, width = memories[memory]
-            for word, bit in product(range(words), range(width)):
-                yield FlipFlop((*path, memory.removeprefix("\\")), bit, word)
+        if register.split("[")[0].strip() in in_memory:
             continue
         if register not in widths:
             raise ValueError(f"{name} clocks {register}, which is not a whole register")
@@ -88,15 +118,15 @@ def _walk(modules: dict[str, str], name: str, path: tuple[str, ...]) -> Iterator
             yield FlipFlop((*path, register.removeprefix("\\")), bit)
     for match in _INSTANCE.finditer(modules[name]):
         if (child := match[1].strip()) in modules:
-            yield from _walk(modules, child, (*path, match[2]))
+            yield from _walk(modules, child, (*path, _instance(match)), memories)
 
 
-def flip(dut: Any, flip_flop: FlipFlop) -> None:
-    """Inverts the flip-flop now; call it between clock edges.  It keeps the value until it is clocked."""
+def flip(dut: Any, flip_flop: FlipFlop | MemoryBit) -> None:
+    """Inverts the bit now; call it between clock edges.  It keeps the value until it is written."""
     handle = dut
     for name in flip_flop.path:
-        handle = getattr(handle, name)
-    if flip_flop.word is not None:
+        handle = handle[name]
+    if isinstance(flip_flop, MemoryBit):
         handle = handle[flip_flop.word]
     handle.value = int(handle.value) ^ 1 << flip_flop.bit
 
@@ -124,7 +154,7 @@ class Replay:
         self,
         stimulus: Iterable[Cycle] | Callable[[Cycle], Cycle | None],
         *,
-        flip_flop: FlipFlop | None = None,
+        flip_flop: FlipFlop | MemoryBit | None = None,
         flip_at: int = 0,
     ) -> tuple[list[Cycle], list[Cycle]]:
         """Inputs and outputs of every cycle.

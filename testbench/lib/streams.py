@@ -118,7 +118,7 @@ class StreamSource:
                 await clock
             while next(self._pauses):
                 await clock
-            if not self._queue:  # withdrawn in the pause
+            if not self._queue:  # withdrawn meanwhile
                 continue
             port.payload.value = self._queue.popleft()
             port.valid.value = 1

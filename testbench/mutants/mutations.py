@@ -74,7 +74,7 @@ MUTATIONS = [
     Mutation(
         name="a peer may raise the node's own count",
         file="log/register_log.py",
-        old="m.d.comb += self.own_ahead.eq(ahead)",
+        old="m.d.comb += self.own_ahead.eq(more_flops[0])",
         new="m.d.comb += self.own_ahead.eq(0)",
         test=STORE,
     ),

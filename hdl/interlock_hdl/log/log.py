@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.config import InterlockConfig, LogStore
 from interlock_hdl.log.answer import Answer
+from interlock_hdl.log.hash_log import HashLog
 from interlock_hdl.log.register_log import RegisterLog
 from interlock_hdl.log.scan import Scan, ScanRequest
 from interlock_hdl.ports import EntryStream, MergeStream
@@ -43,17 +44,17 @@ class Log(wiring.Component):
     described, full, n_sessions, n_externals : Out(1), Out(1), Out(range(log_entries + 1)) twice
     entries : Out(EntryStream)
     read, read_external, read_index : Out(1), Out(1), Out(16)
-        See :class:`Scan`.  ``read`` follows ``entries.ready`` in the same cycle, and nothing else does.
+        See :class:`Scan`.  With a store in registers ``read`` follows ``entries.ready`` in the same cycle;
+        nothing else does.
     fault : Out(1)
         Latched until ``wipe``.
     """
 
     def __init__(self, config: InterlockConfig) -> None:
         config.validate()
-        if config.log_store is not LogStore.REGISTERS:
-            raise ValueError(f"log_store {config.log_store} is not built; REGISTERS is")
         self.config = config
-        self.store = RegisterLog(entries=config.log_entries)
+        store = {LogStore.REGISTERS: RegisterLog, LogStore.HASH: HashLog}[config.log_store]
+        self.store = store(entries=config.log_entries)
         self.scanner = Scan(links=config.links, entries=config.log_entries)
         self.merge_latency = self.store.merge_latency
         self.described_latency = self.scanner.described_latency
@@ -89,6 +90,8 @@ class Log(wiring.Component):
         m = Module()
         m.submodules.store = store = self.store
         m.submodules.scanner = scanner = self.scanner
+        if isinstance(store, HashLog):
+            m.d.comb += store.key.eq(self.key)
         wiring.connect(m, wiring.flipped(self.merge), store.merge)
         wiring.connect(m, scanner.announce, store.announce)
         wiring.connect(m, scanner.read, store.read)

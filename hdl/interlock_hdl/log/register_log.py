@@ -33,12 +33,9 @@ def _control(entries: int) -> data.StructLayout:
             "same": entries,  # is already here
             "clash": entries,  # counted in another way
             "same_flags": entries,
-            "more_high": entries,
+            "more_high": entries,  # than the entry has; of the first one, than was announced
             "same_high": entries,
             "more_low": entries,
-            "ahead_high": 1,  # of what this node has announced
-            "same_announced": 1,
-            "ahead_low": 1,
             "vacant": entries,  # here, if it is new
             # Announcement: the count is written as it comes, the rest is compared, then kept.
             "comparing_said": 1,
@@ -141,11 +138,11 @@ class RegisterLog(wiring.Component):
 
         # What is found here counts in the next cycle only, if that writes.
         last = self.capacity - 1
-        announced = self.announced
+        flops, announced = request.entry.flops, self.announced.flops
         m.d.comb += [
-            following.ahead_high.eq(request.entry.flops[48:] > announced.flops[48:]),
-            following.same_announced.eq(request.entry.flops[48:] == announced.flops[48:]),
-            following.ahead_low.eq(request.entry.flops[:48] > announced.flops[:48]),
+            following.more_high[0].eq(flops[48:] > announced[48:]),
+            following.same_high[0].eq(flops[48:] == announced[48:]),
+            following.more_low[0].eq(flops[:48] > announced[:48]),
         ]
         for number, slot in enumerate(self.slots):
             # Vacant slots hold zeros, which a peer may well send.
@@ -157,9 +154,6 @@ class RegisterLog(wiring.Component):
                 following.same[number].eq(slot.same_id & (is_session | is_external)),
                 following.clash[number].eq(~slot.same_counting),
                 following.same_flags[number].eq(slot.same_flags),
-                following.more_high[number].eq(slot.more_high),
-                following.same_high[number].eq(slot.same_high),
-                following.more_low[number].eq(slot.more_low),
                 # Slot 0 is for the node's own entry and for no other, which comes first.
                 following.vacant[number].eq(
                     is_next
@@ -169,6 +163,12 @@ class RegisterLog(wiring.Component):
                     & (self.own_ready if number else 1)
                 ),
             ]
+            if number:
+                m.d.comb += [
+                    following.more_high[number].eq(slot.more_high),
+                    following.same_high[number].eq(slot.same_high),
+                    following.more_low[number].eq(slot.more_low),
+                ]
 
         known = now.same.any()
         more_flops = now.more_high | (now.same_high & now.more_low)
@@ -214,8 +214,7 @@ class RegisterLog(wiring.Component):
         clash = Mux(now.own, now.clash[0], (now.same & now.clash).any())
         with m.If(now.writing):
             with m.If(~now.own & ~now.external & now.same[0]):
-                ahead = now.ahead_high | (now.same_announced & now.ahead_low)
-                m.d.comb += self.own_ahead.eq(ahead)
+                m.d.comb += self.own_ahead.eq(more_flops[0])
             with m.Elif(now.reserved | Mux(self.own_ready, clash, ~now.own)):
                 m.d.comb += self.answer.eq(Answer.CONFLICT)
             with m.Elif(~now.own & ~known & now.full):

@@ -83,12 +83,13 @@ def report() -> Report:
             "payload_bytes": traffic.MESSAGE_BYTES,
             "log_entries": traffic.LOG_ENTRIES,
         },
-        versions=_versions(),
+        versions=versions(),
         machine={"processors": os.cpu_count(), "platform": platform.platform()},
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of what takes part in a measurement."""
     found = {"interlock": version("interlock"), "python": platform.python_version()}
     found |= {name: version(name) for name in ("amaranth", "cocotb")}
     tools = {name: toolchain.locate(name) for name in ("verilator", "g++")}

@@ -10,7 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+<<<<<<< HEAD
 from interlock.bench import digest
+=======
+from interlock.bench.log_report import LogReport, log_report
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
 from interlock.bench.report import FIGURES, Report, report
 
 
@@ -18,15 +22,24 @@ class Subject(enum.StrEnum):
     """What is measured."""
 
     CORE = "core"
+<<<<<<< HEAD
     DIGEST = "digest"
+=======
+    LOG = "log"
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
 
 
 def bench(
     subject: Annotated[
         Subject,
         typer.Argument(
+<<<<<<< HEAD
             help="core: the Interlock block alone, and the batch engine against cocotb. "
             "digest: the tree digest, by lanes and size of messages."
+=======
+            help="core: the Interlock block alone, and the batch engine against cocotb.  "
+            "log: the log in block RAM, of three sizes."
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
         ),
     ] = Subject.CORE,
     json_file: Annotated[
@@ -38,6 +51,7 @@ def bench(
     to_terminal = json_file == Path("-")
     if json_file is not None and not to_terminal and (json_file.is_dir() or not json_file.parent.is_dir()):
         raise typer.BadParameter(f"{json_file}: cannot be written, for there is no such folder, or it is one")
+<<<<<<< HEAD
     match subject:
         case Subject.CORE:
             core = report()
@@ -46,12 +60,20 @@ def bench(
             result = _digest()
             table = _digest_table(result)
     text = json.dumps(result, indent=2)
+=======
+    result = report() if subject is Subject.CORE else log_report()
+    text = json.dumps(result.as_dict(), indent=2)
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
     if to_terminal:
         print(text)
         return 0
     if json_file is not None:
         json_file.write_text(text + "\n")
+<<<<<<< HEAD
     Console().print(table)
+=======
+    Console().print(_table(result) if isinstance(result, Report) else _log_table(result))
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
     return 0
 
 
@@ -77,6 +99,7 @@ def _table(result: Report) -> Table:
     return table
 
 
+<<<<<<< HEAD
 def _digest() -> dict[str, Any]:
     """Measures, with a progress bar: it takes a minute."""
     with Progress(
@@ -110,6 +133,23 @@ def _digest_table(result: dict[str, Any]) -> Table:
         lanes = one["lanes"]
         rates = (one["bytes_per_cycle"], one["cycles_alone"], one["bytes_per_cycle_alone"])
         table.add_row(str(lanes), names[one["bytes"]], *map(_text, rates))
+=======
+def _log_table(result: LogReport) -> Table:
+    """A column for each size."""
+    table = Table(
+        title="The log in block RAM", title_justify="left", caption=result.caption(), caption_justify="left"
+    )
+    table.add_column("figure", overflow="fold")
+    for one in result.logs:
+        table.add_column(f"{one.entries:,} entries", justify="right")
+    for row in zip(*(one.merges for one in result.logs), strict=True):
+        what = f"cycles a merge, {row[0].kind}, {row[0].fill_percent} % full"
+        table.add_row(what, *(_text(one.cycles_per_entry) for one in row))
+    table.add_row("cycles to a merge's answer", *(_text(one.merges[0].latency_cycles) for one in result.logs))
+    table.add_row("beats a cycle, read", *(_text(one.scan_beats_per_cycle) for one in result.logs))
+    beside = "the same while entries are merged without a pause"
+    table.add_row(beside, *(_text(one.scan_beats_per_cycle_beside_merges) for one in result.logs))
+>>>>>>> c22bb71e8c14a7994745d318b2bcbaafb1a232c7
     return table
 
 
