@@ -130,9 +130,7 @@ def _stream_rate(config: InterlockConfig) -> float:
         pair.fill_logs()
         pair.send([[traffic.stream(0, STREAM_BYTES)], []], released=[[traffic.message(0, STREAM_BYTES)], []])
         ((first, *_, last),) = pair.ends[0].messages()
-        beats = STREAM_BYTES // config.beat_bytes
-        cycles: int = last.last - first.first + 1
-        return beats / cycles
+        return float(STREAM_BYTES / config.beat_bytes / (last.last - first.first + 1))
 
 
 def _rate(starts: Sequence[int], beats: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.bench.core import BenchFailed
+from interlock.bench.pair import BenchFailed
 from interlock.bench.loaded_log import LoadedLog, Request
 from interlock.device.rtl import Rtl
 
