@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.bench.pair import BenchFailed
 from interlock.bench.loaded_log import LoadedLog, Request
+from interlock.bench.pair import BenchFailed
 from interlock.device.rtl import Rtl
 
 SIZES = (64, 1024, 16384)

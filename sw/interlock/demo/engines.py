@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MAKER = 1
 """The maker's number of every device here; serial numbers count from 1."""
 
-PARAMETERS = NodeParameters()
+PARAMETERS = NodeParameters(log_entries=256, key_words=4, staging_bytes=4 * (16 + 8192))
+"""A log that holds every node, and everything that their hosts bring in."""
 ACCELERATOR = AcceleratorParameters(links=PARAMETERS.links)
 """One build serves all clusters."""
 
@@ -142,10 +143,12 @@ def _rtl(number: int, waves: Path | None) -> "RtlNode":
 def _gateware() -> "wiring.Component":
     """What every node of gateware is an instance of."""
     from interlock_hdl.accelerator.accelerator import Accelerator
-    from interlock_hdl.config import InterlockConfig
+    from interlock_hdl.config import InterlockConfig, LogStore
     from interlock_hdl.node import Node as Gateware
 
-    config = InterlockConfig(links=PARAMETERS.links)
+    config = InterlockConfig(
+        links=PARAMETERS.links, log_entries=PARAMETERS.log_entries, log_store=LogStore.HASH
+    )
     assert NodeParameters.of(config) == PARAMETERS, "gateware and golden model are the same build"
     accelerator = Accelerator(
         beat_bytes=config.beat_bytes,

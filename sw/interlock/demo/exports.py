@@ -14,9 +14,13 @@ _PARTS = (Kind.LOG, Kind.SUMMARY, Kind.EXPORT)
 
 @dataclass(frozen=True)
 class Export:
-    """One export: payload, log and summary, which agree with each other."""
+    """One export: payload, log and summary, which agree with each other.
+
+    ``log`` are its sources, ``externals`` the digests of what hosts brought in.
+    """
 
     log: tuple[Entry, ...]
+    externals: tuple[bytes, ...]
     summary: Summary
     payload: bytes
 
@@ -65,13 +69,18 @@ class ExportReader:
 def _export(log: bytes, summary: bytes, payload: bytes) -> Export:
     if not log or len(log) % ENTRY_BYTES:
         raise Malformed(f"a log of {len(log)} bytes has no whole number of entries")
-    entries = tuple(Entry.decode(log[i : i + ENTRY_BYTES]) for i in range(0, len(log), ENTRY_BYTES))
     try:
         told = Summary.decode(summary)
     except ValueError as error:
         raise Malformed(f"host out sent a summary that cannot be read: {error}") from error
+    parts = [log[i : i + ENTRY_BYTES] for i in range(0, len(log), ENTRY_BYTES)]
+    if not 0 < told.n_sessions <= len(parts):
+        raise Malformed(f"a log of {len(parts)} entries has not {told.n_sessions} sources")
+    entries = tuple(map(Entry.decode, parts[: told.n_sessions]))
+    externals = tuple(parts[told.n_sessions :])
     derived = Summary.over(
         entries,
+        n_externals=len(externals),
         export_counter=told.export_counter,
         payload_length=len(payload),
         bins=told.bins,
@@ -81,4 +90,4 @@ def _export(log: bytes, summary: bytes, payload: bytes) -> Export:
         raise Malformed(f"export {told.export_counter}: the summary does not follow from log and payload")
     if sum(told.bins) != entries[0].flops:
         raise Malformed(f"export {told.export_counter}: the bins do not add up to the node's own FLOPs")
-    return Export(entries, told, payload)
+    return Export(entries, externals, told, payload)

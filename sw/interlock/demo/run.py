@@ -125,9 +125,10 @@ def exports_due(task: Task, memory: Memory) -> list[int]:
 
 
 def _random_words(task: Task) -> list[list[int]]:
-    """What each node draws for its session id."""
+    """What each node draws for its session id and the key of its log."""
     random = np.random.default_rng([task.seed, 2])
-    return [[int(word) for word in random.integers(1 << 32, size=2)] for _ in range(task.nodes)]
+    words = 2 + PARAMETERS.key_words
+    return [[int(word) for word in random.integers(1 << 32, size=words)] for _ in range(task.nodes)]
 
 
 def _messages(task: Task, dataset: Dataset, memory: Memory) -> list[list[bytes]]:
