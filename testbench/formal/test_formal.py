@@ -8,6 +8,7 @@ from interlock_hdl.config import Bin, OpClass, WeightTable
 from interlock_hdl.counter import FlopCounter
 
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
+from formal.hash_log_proof import HashLogProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ScanProof
 
@@ -35,6 +36,11 @@ def test_log_scan_shows_every_merge_before_it():
     prove(ScanProof(entries=ENTRIES), mode="prove", depth=2)
 
 
+def test_hash_log_keeps_any_one_key_whatever_its_hash():
+    """Bounded: the first merges after reset."""
+    prove(HashLogProof(), mode="bmc", depth=21)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -43,6 +49,7 @@ def test_log_scan_shows_every_merge_before_it():
         (OneLaneProof, {"failing": "plain"}, 9),
         (MergeProof, {"entries": ENTRIES}, 12),
         (ScanProof, {"entries": ENTRIES}, 16),
+        (HashLogProof, {}, 21),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):

@@ -71,11 +71,14 @@ class EntryArray(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        # True dual port.  The one case in which a word is read while it is written is met below, so no
-        # bypass of two more registers a bit is wanted from Yosys.
+        # True dual port.  The one case in which a word is read while it is written is met below; told so, and
+        # given the registers behind the memory apart, Yosys uses the block RAM as it is.
         memory = Memory(shape=StoredEntry, depth=self.capacity, init=[], attrs={"no_rw_check": 1})
         m.submodules.memory = memory
-        fetch_port, write_port, read_port = memory.read_port(), memory.write_port(), memory.read_port()
+        fetch_port, read_port = memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        write_port = memory.write_port()
+        fetched, word = Signal(StoredEntry, reset_less=True), Signal(StoredEntry, reset_less=True)
+        m.d.sync += [fetched.eq(fetch_port.data), word.eq(read_port.data)]
         merge_address = Mux(self.wiping, self.wiping_at, Mux(self.odd, self.fetch_at, self.write_at))
         shared = Signal(range(self.capacity))  # by one name, that Yosys may see one port
         writes = self.write & ~self.odd
@@ -85,7 +88,7 @@ class EntryArray(wiring.Component):
             write_port.addr.eq(shared),
             write_port.en.eq(self.wiping | writes),
             write_port.data.eq(Mux(self.wiping, 0, self.new)),
-            self.fetched.eq(fetch_port.data),
+            self.fetched.eq(fetched),
         ]
 
         asked = self.read.payload
@@ -133,9 +136,7 @@ class EntryArray(wiring.Component):
             for number, waiting in enumerate(places):
                 with m.If(now.write == number):
                     m.d.sync += [
-                        waiting.stored.eq(
-                            Mux(now.own, self.own, Mux(now.written, just_written, read_port.data))
-                        ),
+                        waiting.stored.eq(Mux(now.own, self.own, Mux(now.written, just_written, word))),
                         waiting.address.eq(now.address),
                         waiting.parity.eq(now.address.as_value().xor()),
                     ]
