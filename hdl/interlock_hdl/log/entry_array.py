@@ -100,6 +100,7 @@ class EntryArray(wiring.Component):
         control = Twin(
             data.StructLayout(
                 {
+                    "awake": 1,  # the first cycle is over
                     "arriving": 1,  # the memory shows what was asked for one cycle before
                     "own": 1,  # and it is entry 0
                     "written": 1,  # and was being written
@@ -118,13 +119,14 @@ class EntryArray(wiring.Component):
         m.d.comb += [
             control.load.eq(1),
             following.eq(now),
+            following.awake.eq(1),
             following.arriving.eq(accept),
             following.own.eq(~asked.external & (asked.index == 0)),
             following.written.eq(writes & (address == self.write_at)),
             following.address.eq(asked),
             following.held.eq(now.held + now.arriving - take),
             following.free.eq(now.free - accept + take),
-            self.read.ready.eq(now.free != 0),
+            self.read.ready.eq(now.awake & (now.free != 0)),
         ]
 
         just_written = Signal(StoredEntry)

@@ -166,6 +166,7 @@ class HashLog(wiring.Component):
         m.d.comb += [
             incoming.entry.eq(asked.entry),
             incoming.external.eq(asked.external),
+            incoming.held.eq(1),
             incoming.parity.eq(parity_of(asked.entry, asked.external)),
             read_port.addr.eq(now.line),
             write_port.addr.eq(Mux(self.wipe, self.index.wiping_at, now.line)),
