@@ -124,7 +124,7 @@ class HashLog(wiring.Component):
         top = Module()  # what `wipe` does not reset
         top.submodules.log = ResetInserter(self.wipe)(m)
         top.submodules.wiping = wiping
-        top.d.comb += [self.wiped.eq(wiping.value.done), wiping.load.eq(1)]
+        top.d.comb += [self.wiped.eq(wiping.value.done & ~wiping.fault), wiping.load.eq(1)]
         with top.If(self.wipe & ~wiping.fault):  # or from the start, for an address may have been missed
             top.d.comb += wiping.next.eq(wiping.value)
             with top.If(wiping.value.address.all()):
