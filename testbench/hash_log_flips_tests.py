@@ -78,7 +78,7 @@ def traffic(random: Random) -> list[Cycle]:
             # Requests are taken in every second cycle, from the second one on.
             offered = cycle % 2 and (cycle == 1 or random.random() < 0.8)
             step |= {"merge__valid": offered, "merge__payload": request(cycle == 1) if offered else 0}
-        if SETTLED > cycle > 40:
+        if SETTLED - 8 > cycle > 40:
             step["entries__ready"] = random.random() < 0.7
             if cycle % 2 and random.random() < 0.3:
                 count += random.randrange(1000)

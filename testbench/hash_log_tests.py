@@ -8,7 +8,7 @@ from interlock_hdl.log.answer import Answer
 from interlock_hdl.log.hash_log import HashLog
 from lib.parameters import generator, parameters
 from lib.streams import cycles
-from store_bench import OWN_ID, Bench, entry
+from store_bench import LARGEST, OWN_ID, Bench, entry
 
 
 @cocotb.test()
@@ -169,6 +169,23 @@ async def a_read_meets_a_merge_and_an_announcement_in_every_cycle(dut):
             bench.read.send(*({"external": 0, "index": n} for n in (0, 1, 0, 2, 1, 0)))
             bench.sample()
             await bench.settle()
+
+
+@cocotb.test()
+async def a_claim_is_held_against_the_most_that_was_ever_announced(dut):
+    """A stream's bound, too, although a later announcement has none; and nothing that is said of others."""
+    bench = Bench(dut, generator())
+    await bench.start()
+    bench.own()
+    await bench.settle()
+    for more, bound in ((100, 50), (1, 0), (2**60, 2**95), (0, 0)):
+        bench.sample(more, bound)
+        await bench.settle()
+        before = bench.aheads
+        bench.peer(entry(OWN_ID, bench.most), entry(1, LARGEST), entry(OWN_ID, bench.most + 1, mode=3))
+        bench.peer(*[entry(OWN_ID, bench.most + 1, flags=2)] * 3)
+        await bench.settle()
+        assert bench.aheads == before + 4
 
 
 @cocotb.test()

@@ -146,13 +146,26 @@ class Bench:
     async def _check(self) -> None:
         dut = self.dut
         stalled = False  # an entry has had to wait, so that later ones may come later
+        wiping = False
         now = 0
         while True:
             await RisingEdge(dut.clk)  # what is read here is what the cycle before this edge showed
             now += 1
             if dut.wipe.value:
+                if wiping:
+                    for stream in (
+                        dut.merge__ready,
+                        dut.announce__ready,
+                        dut.read__ready,
+                        dut.entries__valid,
+                    ):
+                        assert not stream.value
+                    assert not dut.merged.value
+                    assert not dut.own_ready.value
+                wiping = True
                 self._fresh()
                 continue
+            wiping = False
             store = self.store
             assert (int(dut.n_sessions.value), int(dut.n_externals.value)) == (
                 len(store.sessions),

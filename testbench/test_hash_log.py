@@ -22,6 +22,7 @@ DIRECTED = [
     "a_full_log_refuses_what_is_new_and_merges_what_it_knows",
     "a_key_meets_itself_at_every_distance",
     "a_read_meets_a_merge_and_an_announcement_in_every_cycle",
+    "a_claim_is_held_against_the_most_that_was_ever_announced",
     "a_count_below_the_last_is_a_fault",
 ]
 

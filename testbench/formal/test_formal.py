@@ -9,6 +9,7 @@ from interlock_hdl.counter import FlopCounter
 
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
+from formal.hash_log_proof import HashLogProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
@@ -50,6 +51,11 @@ def test_no_change_is_lost():
     prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
 
 
+def test_hash_log_keeps_any_one_key_whatever_its_hash():
+    """Bounded: the first merges after reset."""
+    prove(HashLogProof(), mode="bmc", depth=21)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -61,6 +67,7 @@ def test_no_change_is_lost():
         (ChangedProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
+        (HashLogProof, {}, 21),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):

@@ -7,6 +7,8 @@ STORE = "test_register_log.py"
 CHANGES = "test_change_bits.py"
 LOG = "test_log.py"
 LOG_FLIPS = "test_flips.py::test_every_flip_is_safe[log-2]"
+HASH_LOG = "test_hash_log.py::test_agrees_with_a_naive_store[small-none]"
+HASH_LOG_CASES = "test_hash_log.py::test_latencies_throughput_and_corner_cases"
 EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
 SESSION = "test_session.py::test_session"
@@ -169,6 +171,90 @@ MUTATIONS = [
         old="following.carry.eq(total[PART_BITS])",
         new="following.carry.eq(0)",
         test=LOG,
+    # The log in block RAM
+    Mutation(
+        name="a look-up overlooks what is being inserted",
+        file="log/hash_index.py",
+        old="Mux(one.buckets[level], other.levels[level], 0)",
+        new="Mux(0, other.levels[level], 0)",
+        test=HASH_LOG,
+    ),
+    Mutation(
+        name="a merge overlooks the one before it",
+        file="log/hash_log.py",
+        old="latest.eq(Mux(now.repeats_last, new, entry))",
+        new="latest.eq(entry)",
+        test=HASH_LOG_CASES,
+    ),
+    Mutation(
+        name="a merge overlooks the one before the one before it",
+        file="log/hash_log.py",
+        old="with m.If(now.repeats[1]):",
+        new="with m.If(0):",
+        test=HASH_LOG_CASES,
+    ),
+    Mutation(
+        name="a read shows an entry as it was before it was written in that cycle",
+        file="log/entry_array.py",
+        old="following.written.eq(writes & (address == self.write_at)),",
+        new="following.written.eq(0),",
+        test=HASH_LOG_CASES,
+    ),
+    Mutation(
+        name="a fingerprint is taken for the key",
+        file="log/hash_log.py",
+        old="same_key = found.same_id.all()",
+        new="same_key = 1",
+        test=HASH_LOG,
+    ),
+    Mutation(
+        name="a key that finds no place is dropped",
+        file="log/hash_index.py",
+        old="self.room.eq(free[0].any() | free[1].any() | stash_room),",
+        new="self.room.eq(1),",
+        test=HASH_LOG,
+    ),
+    Mutation(
+        name="externals overwrite sessions in a full log",
+        file="log/hash_log.py",
+        old="with m.Elif(now.full | ~index.room):",
+        new="with m.Elif(~index.room):",
+        test=HASH_LOG_CASES,
+    ),
+    Mutation(
+        name="a digest and an id of equal bits are one key",
+        file="log/hash_log.py",
+        old="self.hash.kind.eq(asked.external),",
+        new="self.hash.kind.eq(0),",
+        test=HASH_LOG,
+    ),
+    Mutation(
+        name="the hash does not depend on its key",
+        file="log/hash_log.py",
+        old="self.hash.key.eq(self.key),",
+        new="self.hash.key.eq(0),",
+        test="test_hash_log.py::test_keys_aimed_at_one_hash_do_no_harm_under_another",
+    ),
+    Mutation(
+        name="a wipe keeps the index",
+        file="log/hash_index.py",
+        old="write_port.en.eq(self.wiping | write[number]),",
+        new="write_port.en.eq(write[number]),",
+        test=HASH_LOG,
+    ),
+    Mutation(
+        name="a bound that was announced is forgotten",
+        file="log/own_entry.py",
+        old="with m.If(high | (same_high & low)):",
+        new="with m.If(1):",
+        test=HASH_LOG_CASES,
+    ),
+    Mutation(
+        name="damaged words of the array go unnoticed",
+        file="log/hash_log.py",
+        old="*map(is_damaged, (request, entry, new)))",
+        new="*map(is_damaged, (request, new)))",
+        test="test_hash_log_flips.py::test_every_flip_is_safe",
     ),
     # On the way out
     Mutation(

@@ -33,7 +33,7 @@ def compare(comparison: data.View, *, request: data.View, entry: data.View, exte
     return [
         comparison.same_id.eq(_same_parts(asked.session_id, mine.session_id)),
         comparison.same_rest.eq(_same_parts(rest, my_rest)),
-        comparison.same_section.eq(external == entry.external),
+        comparison.same_section.eq(entry.held & (external == entry.external)),
         comparison.same_counting.eq(
             (asked.provenance.mode == mine.provenance.mode)
             & (asked.provenance.weight_table == mine.provenance.weight_table)
@@ -62,6 +62,7 @@ def changed(m: Module, *, request: data.View, entry: data.View, change: data.Vie
         m.d.comb += [
             result.entry.session_id.eq(request.entry.session_id),
             result.external.eq(request.external),
+            result.held.eq(request.held),
             result.parity.session_id.eq(request.parity.session_id),
         ]
     with m.If(change.flops):

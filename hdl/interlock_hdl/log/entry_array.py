@@ -71,11 +71,14 @@ class EntryArray(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        # True dual port.  The one case in which a word is read while it is written is met below, so no
-        # bypass of two more registers a bit is wanted from Yosys.
+        # True dual port.  The one case in which a word is read while it is written is met below; told so, and
+        # given the registers behind the memory apart, Yosys uses the block RAM as it is.
         memory = Memory(shape=StoredEntry, depth=self.capacity, init=[], attrs={"no_rw_check": 1})
         m.submodules.memory = memory
-        fetch_port, write_port, read_port = memory.read_port(), memory.write_port(), memory.read_port()
+        fetch_port, read_port = memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        write_port = memory.write_port()
+        fetched, word = Signal(StoredEntry, reset_less=True), Signal(StoredEntry, reset_less=True)
+        m.d.sync += [fetched.eq(fetch_port.data), word.eq(read_port.data)]
         merge_address = Mux(self.wiping, self.wiping_at, Mux(self.odd, self.fetch_at, self.write_at))
         shared = Signal(range(self.capacity))  # by one name, that Yosys may see one port
         writes = self.write & ~self.odd
@@ -85,7 +88,7 @@ class EntryArray(wiring.Component):
             write_port.addr.eq(shared),
             write_port.en.eq(self.wiping | writes),
             write_port.data.eq(Mux(self.wiping, 0, self.new)),
-            self.fetched.eq(fetch_port.data),
+            self.fetched.eq(fetched),
         ]
 
         asked = self.read.payload
@@ -97,6 +100,7 @@ class EntryArray(wiring.Component):
         control = Twin(
             data.StructLayout(
                 {
+                    "awake": 1,  # the first cycle is over
                     "arriving": 1,  # the memory shows what was asked for one cycle before
                     "own": 1,  # and it is entry 0
                     "written": 1,  # and was being written
@@ -115,13 +119,14 @@ class EntryArray(wiring.Component):
         m.d.comb += [
             control.load.eq(1),
             following.eq(now),
+            following.awake.eq(1),
             following.arriving.eq(accept),
             following.own.eq(~asked.external & (asked.index == 0)),
             following.written.eq(writes & (address == self.write_at)),
             following.address.eq(asked),
             following.held.eq(now.held + now.arriving - take),
             following.free.eq(now.free - accept + take),
-            self.read.ready.eq(now.free != 0),
+            self.read.ready.eq(now.awake & (now.free != 0)),
         ]
 
         just_written = Signal(StoredEntry)
@@ -133,9 +138,7 @@ class EntryArray(wiring.Component):
             for number, waiting in enumerate(places):
                 with m.If(now.write == number):
                     m.d.sync += [
-                        waiting.stored.eq(
-                            Mux(now.own, self.own, Mux(now.written, just_written, read_port.data))
-                        ),
+                        waiting.stored.eq(Mux(now.own, self.own, Mux(now.written, just_written, word))),
                         waiting.address.eq(now.address),
                         waiting.parity.eq(now.address.as_value().xor()),
                     ]

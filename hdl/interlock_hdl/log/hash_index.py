@@ -194,8 +194,10 @@ class HashIndex(wiring.Component):
                 shape=self.Slot, depth=LEVELS << self.shape.bucket_bits, init=[], attrs={"no_rw_check": 1}
             )
             m.submodules[f"slots_{number}"] = memory
-            read_port = memory.read_port()
+            read_port = memory.read_port(domain="comb")
             write_port = memory.write_port()
+            # The block RAM's own register, which comes late, and one behind it.
+            word = Signal(self.Slot, name=f"word_{number}", reset_less=True)
             slot = Signal(self.Slot, name=f"slot_{number}")
             m.d.comb += [
                 read_port.addr.eq(read_address),
@@ -203,7 +205,7 @@ class HashIndex(wiring.Component):
                 write_port.data.eq(Mux(self.wiping, 0, new)),
                 write_port.en.eq(self.wiping | write[number]),
             ]
-            m.d.sync += slot.eq(read_port.data)
+            m.d.sync += [word.eq(read_port.data), slot.eq(word)]
             bucket.append(slot)
         return bucket, Cat(slot.as_value().xor() for slot in bucket).any()
 

@@ -124,7 +124,7 @@ class HashLog(wiring.Component):
         top = Module()  # what `wipe` does not reset
         top.submodules.log = ResetInserter(self.wipe)(m)
         top.submodules.wiping = wiping
-        top.d.comb += [self.wiped.eq(wiping.value.done), wiping.load.eq(1)]
+        top.d.comb += [self.wiped.eq(wiping.value.done & ~wiping.fault), wiping.load.eq(1)]
         with top.If(self.wipe & ~wiping.fault):  # or from the start, for an address may have been missed
             top.d.comb += wiping.next.eq(wiping.value)
             with top.If(wiping.value.address.all()):
@@ -166,6 +166,7 @@ class HashLog(wiring.Component):
         m.d.comb += [
             incoming.entry.eq(asked.entry),
             incoming.external.eq(asked.external),
+            incoming.held.eq(1),
             incoming.parity.eq(parity_of(asked.entry, asked.external)),
             read_port.addr.eq(now.line),
             write_port.addr.eq(Mux(self.wipe, self.index.wiping_at, now.line)),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from interlock_hdl.log.answer import Answer
@@ -70,7 +70,9 @@ class LoadedLog(wiring.Component):  # type: ignore[misc]
             self.requests.ready.eq(log.merge.ready),
             asked.own.eq(request.own),
             asked.external.eq(request.external),
-            asked.entry.session_id.eq(Cat(request.number, ~request.number, request.number, 0xA5A5A5A5)),
+            asked.entry.session_id.eq(
+                Cat(request.number, ~request.number, request.number, Const(0xA5A5A5A5, 32))
+            ),
             asked.entry.flops.eq(request.flops),
             asked.entry.provenance.mode.eq(1),
             asked.entry.provenance.weight_table.eq(1),
