@@ -7,15 +7,19 @@ from campaigns.__main__ import main
 from campaigns.messages import ATTACKS, PEACE, REQUESTS, ROLLS, Messages
 from campaigns.tally import Tally
 from interlock.device.cluster import Cluster, End, full_mesh, ring
+from interlock.device.compare import Mismatch
+from interlock.model.credit import Credit
+from interlock.model.log import Log
 from interlock.model.messages import HEADER, Kind
 from interlock.wires import Segment
+from lib.golden_puppet import GoldenPuppet
 from lib.nodes import BUILDS, puppet_node
 from lib.parameters import default_seed
 from lib.script import Script, payload_of
 from lib.settle import outstanding
 
-TROUBLES = {"wide": REQUESTS, "bare": ROLLS, "single": PEACE, "narrow": ATTACKS, "opaque": PEACE}
-MESSAGES = 400
+TROUBLES = {"wide": REQUESTS, "bare": ROLLS, "single": PEACE, "narrow": ATTACKS}
+MESSAGES = 600
 """On each build: all of them are about a minute's work for one core."""
 
 
@@ -33,6 +37,38 @@ def test_random_messages_never_leave_lockstep(build):
     assert tally.deltas > 50
     assert (tally.choices["full_request"] > 0) == (trouble.request_full > 0)
     assert (tally.altered > 0) == (trouble.tamper > 0)
+
+
+def grants_less(credit):
+    """16 bytes less than there is room for, once something was released."""
+    return credit.staging_bytes + credit.released - 16 * (credit.released > 0)
+
+
+def test_a_model_that_never_owes_a_full_prefix_is_found_out(monkeypatch):
+    monkeypatch.setattr(Log, "require_full", lambda log, slot: None)
+    with pytest.raises(Mismatch, match=r"link0.tx: 0x01 instead of 0x02 \(message \d+, prefix.flags"):
+        Messages(5, config=BUILDS["bare"], trouble=REQUESTS, messages=100).run()
+
+
+def test_a_model_that_grants_too_little_is_found_out(monkeypatch):
+    monkeypatch.setattr(Credit, "grantable", property(grants_less))
+    with pytest.raises(Mismatch, match="no more is granted than there is staging"):
+        Messages(5, config=BUILDS["bare"], trouble=REQUESTS, messages=100).run()
+
+
+def test_a_puppet_whose_model_works_too_early_is_found_out(monkeypatch):
+    put = GoldenPuppet._put
+
+    def put_late(puppet, data):
+        put(puppet, data)
+        if (
+            len(puppet._pieces) > 1
+        ):  # as if the events before the last piece had come before the one before it
+            puppet._pieces[-2] = puppet._pieces[-2][0], puppet._pieces[-1][1]
+
+    monkeypatch.setattr(GoldenPuppet, "_put", put_late)
+    with pytest.raises(Mismatch, match="a sample covers every event before"):
+        Messages(5, config=BUILDS["bare"], trouble=REQUESTS, messages=100).run()
 
 
 TOPOLOGIES = {

@@ -39,8 +39,8 @@ class Trouble:
 
 PEACE = Trouble(name="peace")
 REQUESTS = Trouble(name="requests", garbage=0.05, request_full=0.1)
-ROLLS = Trouble(name="rolls", roll=0.01, garbage=0.02, request_full=0.02, breaks_peaks=0.002)
-ATTACKS = Trouble(name="attacks", roll=0.003, garbage=0.02, request_full=0.02, tamper=0.03)
+ROLLS = Trouble(name="rolls", roll=0.02, garbage=0.02, request_full=0.02, breaks_peaks=0.01)
+ATTACKS = Trouble(name="attacks", roll=0.005, garbage=0.02, request_full=0.02, tamper=0.1)
 
 
 class Messages:
@@ -90,7 +90,7 @@ class Messages:
     def _round(self) -> None:
         """Scripts of a few messages, from quiet to quiet."""
         random = self.random
-        if random.random() < 0.3 or any(self._is_almost_full(node) for node in self.nodes):
+        if random.random() < 0.1 or any(self._is_almost_full(node) for node in self.nodes):
             self._begin_sessions()
         self._pause()
         waiting = [self._script(talk).messages(self.config.message_bytes) for talk in self.talks]
@@ -114,9 +114,9 @@ class Messages:
 
     def _script(self, talk: Talk) -> Script:
         script = Script()
-        for _ in range(self.random.randint(1, 40)):
+        for _ in range(self.random.choice((3, 30, 100))):
             talk.say(script)
-            if script.words > SCRIPT_WORDS // 2:
+            if script.words > SCRIPT_WORDS * 3 // 4:
                 break
         return script
 
@@ -127,8 +127,8 @@ class Messages:
         self._settle()
 
     def _pause(self) -> None:
-        """Other pauses on every port."""
-        probabilities = (0, 0, 0, 0.1, 0.5, 0.9)
+        """Other pauses on every port, or none at all: they cost time."""
+        probabilities = self.random.choice(((0,), (0,), (0, 0, 0.1, 0.5), (0, 0, 0, 0.1, 0.5, 0.9)))
         for node in self.nodes:
             ports = ["host_in", "host_out", "random"]
             ports += [f"links__{slot}__{way}" for slot in range(self.config.links) for way in ("rx", "tx")]

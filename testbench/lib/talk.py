@@ -105,7 +105,7 @@ class Talk:
         if every:
             script.burst(every=0)
         if random.random() < 0.5:
-            script.wait(random.choice((10, 100, 1000)))  # what is computed next is no part of the stream
+            script.wait(random.choice((10, 50, 200)))  # what is computed next is no part of the stream
 
     def _never(self, script: Script) -> None:
         """A STREAM that can never leave."""
