@@ -22,8 +22,8 @@ class Credits(wiring.Component):
     """Keeps the balance of every slot, and compares it with the cost of one message.
 
     A balance is what was granted in this epoch less what was spent.  The answer is as of two cycles before,
-    which errs on the safe side, for only this node itself lowers a balance: by sending the message that it asks
-    about.
+    which errs on the safe side, for only this node itself lowers a balance: by sending the message that it
+    asks about.
 
     **Latency**: ``SETTLING`` cycles from ``ask``, ``spend`` or an epoch's end to an answer that regards it.
 

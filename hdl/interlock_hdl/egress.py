@@ -27,8 +27,8 @@ class Egress(wiring.Component):
 
     One message at a time, in order: wait until its channel is open and has room for all of it; take the count
     sampled after its last beat, or when a stream starts; scan the log; send the scan as the prefix (or as LOG
-    and SUMMARY), then the payload.  There is no other way out, so no payload beat leaves but behind a prefix that
-    covers it.
+    and SUMMARY), then the payload.  There is no other way out, so no payload beat leaves but behind a prefix
+    that covers it.
 
     **Latency**: ``latency`` cycles from a buffered message's offer by the intake to its scan.
     **Throughput**: one beat a cycle while a message is in flight.
@@ -174,6 +174,7 @@ class Egress(wiring.Component):
         draining = Signal()  # what is left of a buffered message that was dropped
         idle = ~sender.busy & ~exporter.busy & ~draining
         slot_open = self.open.bit_select(head.slot, 1)
+        may_leave = Signal()  # a peer may grant little, and more later: what is dropped is never sent
         cost = Signal.like(credits.cost)
         announced = Signal(97)
         too_much = Signal()
@@ -190,8 +191,9 @@ class Egress(wiring.Component):
             credits.slot.eq(head.slot),
             credits.cost.eq(cost),
             credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
-            sampler.start.eq(idle & slot_open & credits.affordable),
-            self.scan.valid.eq(ready & (is_export | (slot_open & credits.affordable)) & ~over_bound),
+            may_leave.eq(slot_open & credits.affordable & ~credits.hopeless),
+            sampler.start.eq(idle & may_leave),
+            self.scan.valid.eq(ready & (is_export | may_leave) & ~over_bound),
             self.scan.payload.slot.eq(self.scan_slot),
             self.scan.payload.count.eq(self.count),
             self.scan.payload.bound.eq(head.bound),
@@ -200,7 +202,7 @@ class Egress(wiring.Component):
             self.dropped.eq(
                 sampler.waiting
                 & idle
-                & ~in_flight
+                & ~(in_flight | sampler.sample)  # or the next message would get this one's sample
                 & ~is_export
                 & slot_open
                 & (credits.hopeless | (ready & over_bound))

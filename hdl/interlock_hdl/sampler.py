@@ -1,6 +1,6 @@
 """Takes the count for each message before its prefix is made."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 

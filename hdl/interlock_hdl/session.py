@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.twin import Twin
 
-
 ID_WORDS = 2
 """Random words of a session's id."""
 

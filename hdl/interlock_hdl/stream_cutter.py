@@ -17,12 +17,13 @@ class StreamCutter(wiring.Component):
     """Says how long the next record of a stream is, once it is known that its bytes are covered.
 
     What is there is cut: whole blocks of 16 bytes, up to a largest record, or all that is left when the
-    stream has ended.  Then the counter is sampled, so that every event before the last of these bytes is in the
-    count; if that is above what the prefix announced, the stream has failed, as it has when a beat of it was
-    wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is does
-    not matter.
+    stream has ended.  Then the counter is sampled, so that every event before the last of these bytes is in
+    the count; if that is above what the prefix announced, the stream has failed, as it has when a beat of it
+    was wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is
+    does not matter.
 
-    **Latency**: two cycles more than the counter's, from a block to its cut.
+    **Latency**: ``latency`` cycles more than the counter's, from the word that a block is whole to its cut.
+    **Throughput**: a cut in as many cycles, if each is taken at once.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ class StreamCutter(wiring.Component):
     cut, cut_length, cut_last : Out
         Strobe: a cut is made.
     """
+
+    latency = 3
 
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
         self.beat_bytes = beat_bytes

@@ -69,7 +69,7 @@ class Writer:
         return self.emit & self.ends
 
     def word(self, word: Value, octets: int) -> None:
-        """Puts ``word``, a big-endian integer of ``octets`` bytes, beat by beat: all full, or a single one."""
+        """Puts ``word``, a big-endian integer of ``octets`` bytes: full beats, or a single one."""
         beats = -(-octets // self.beat_bytes)
         padded = Cat(network(word), Const(0, 8 * (beats * self.beat_bytes - octets)))
         self._m.d.comb += [
@@ -89,7 +89,7 @@ class Writer:
         ]
 
     def withdraw(self, slot: Value, ended: Value) -> None:
-        """Drops what is in the register for a slot whose epoch ends, and what is put for ``slot`` if that is one.
+        """Drops what is in the register for a slot whose epoch ends, and what is put for ``slot`` if it does.
 
         To be called after everything else: it has the last word.
         """
