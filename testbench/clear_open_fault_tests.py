@@ -10,8 +10,8 @@ from interlock.model.records import (
     TAG_BYTES,
     Record,
     RecordError,
-    decode_record,
     RecordType,
+    decode_record,
     encode_tail,
     record_bytes,
 )

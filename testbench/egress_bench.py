@@ -1,15 +1,13 @@
 """Around one Egress: a software intake, counter, log, seal and host, and what must hold of every record."""
 
 from collections import deque
-from dataclasses import dataclass, field
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock.model.credit import cost
+from egress_records import OF_MESSAGES, Scanned, Seen, Sent, records_of
 from interlock.model.log import Entry
 from interlock.model.messages import Kind, Message
-from interlock.model.records import HEADER as RECORD_HEADER
-from interlock.model.records import MAX_LENGTH, VERSION, Prefix, RecordFlag, RecordType, cut_prefix
+from interlock.model.records import Prefix
 from interlock_hdl.config import Bin
 from interlock_hdl.intake import MessageInfo, StreamProgress
 from interlock_hdl.log.scan import ScanRequest
@@ -22,49 +20,8 @@ from lib.streams import BeatSink, BeatSource, StreamSource, cycles, pack, start,
 
 SESSION_ID = bytes(range(16))
 PLENTY = 2**50
-OF_MESSAGES = (RecordType.PREFIX, RecordType.PAYLOAD, RecordType.ABORT)
 STILL = ("sampled", "count", "described", "full", "n_sessions", "n_externals", "ended", "opened", "open")
 MORE = ("credit", "freed", "request_full", "wipe", "ticks", "progress", "scan__ready")
-
-
-@dataclass
-class Scanned:
-    """A scan: when and for whom, what it was asked, and what it had."""
-
-    cycle: int
-    slot: int
-    count: int
-    bound: int
-    prefix: Prefix
-
-
-@dataclass
-class Seen:
-    """A record as it went to the seal: from header to the end of its body, or as far as it came."""
-
-    slot: int
-    cycle: int
-    data: bytes = b""
-    whole: bool = False
-
-    @property
-    def type(self) -> int:
-        return self.data[1]
-
-    @property
-    def body(self) -> bytes:
-        return self.data[RECORD_HEADER.size :]
-
-
-@dataclass
-class Sent:
-    """A message that the software intake gave, and the cycle in which it was taken as the oldest."""
-
-    message: Message
-    pace: float = 1.0
-    breaks_after: int | None = None  # beats of payload
-    offered: int | None = None
-    given: list[int] = field(default_factory=list)  # cycles in which beats of a stream were told of
 
 
 class Bench:
@@ -307,48 +264,11 @@ class Bench:
     # What came out.
 
     def seen(self) -> list[Seen]:
-        """All records, whole or cut; fails where one is inside another, or cut though its epoch goes on."""
-        records: list[Seen] = []
-        for cycle, beat in self.records.taken:
-            if beat["first"]:
-                if records and not records[-1].whole:
-                    self._check_cut(records[-1], cycle)
-                records.append(Seen(beat["slot"], cycle))
-            record = records[-1]
-            assert not record.whole, "a beat after the end of a record"
-            assert beat["slot"] == record.slot, "a record inside another"
-            octets = beat["data"].to_bytes(self.beat_bytes, "little")
-            assert beat["keep"] in [(1 << n + 1) - 1 for n in range(self.beat_bytes)]
-            assert beat["last"] or beat["keep"] == (1 << self.beat_bytes) - 1
-            record.data += octets[: beat["keep"].bit_count()]
-            record.whole = bool(beat["last"])
-        for record in records:
-            if record.whole:
-                assert int.from_bytes(record.data[6:8]) == len(record.body)
-        if records and not records[-1].whole:
-            self._check_cut(records[-1], cycle_number() + 1)
-        return records
-
-    def _check_cut(self, record: Seen, end: int) -> None:
-        assert any(record.cycle <= cycle < end and slot == record.slot for cycle, slot in self.ends), (
-            "a record is cut short although its epoch goes on"
-        )
+        """All records, whole or cut short by the end of their epoch."""
+        return records_of(self.records.taken, self.ends, beat_bytes=self.beat_bytes, now=cycle_number())
 
     def of_messages(self) -> list[Seen]:
         return [record for record in self.seen() if record.type in OF_MESSAGES]
-
-    def expected(self, scan: Scanned, payloads: list[bytes], *, aborts: bool = False) -> list[bytes]:
-        """Records of a message as they go to the seal: no number, no CLEAR flag, no padding, no tag."""
-        bodies = [(RecordType.PREFIX, body) for body in cut_prefix(scan.prefix.encode())]
-        bodies += [(RecordType.PAYLOAD, payload) for payload in payloads]
-        bodies += [(RecordType.ABORT, b"")] if aborts else []
-        records = []
-        for n, (type, body) in enumerate(bodies):
-            ends = n == len(bodies) - 1 and not aborts
-            flags = RecordFlag.SOM * (n == 0) | RecordFlag.EOM * ends
-            header = RECORD_HEADER.pack(version=VERSION, type=type, flags=flags, length=len(body))
-            records.append(header + body)
-        return records
 
     async def settled(self, messages: int) -> None:
         """So many messages in all were scanned or dropped, and everything has left."""
@@ -359,15 +279,6 @@ class Bench:
             await RisingEdge(self.dut.clk)
             busy = self.dut.records__valid.value or self.dut.entries__valid.value
             quiet = 0 if busy or self.dut.window.value or self.dut.payload__valid.value else quiet + 1
-
-
-def chunks(payload: bytes) -> list[bytes]:
-    """The payload of a buffered message in records."""
-    return [payload[at : at + MAX_LENGTH] for at in range(0, len(payload), MAX_LENGTH)]
-
-
-def message_cost(message: Message) -> int:
-    return cost(message.size)
 
 
 async def begin(dut, *, credit: int | None = PLENTY, **patterns: str) -> Bench:

@@ -5,7 +5,8 @@ The bench fails where a record is inside another, or cut short though its epoch 
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from egress_bench import Bench, Scanned, Sent, begin, chunks
+from egress_bench import Bench, begin
+from egress_records import Scanned, Sent, chunks, expected
 from interlock.model.messages import Kind
 from interlock.model.records import RecordType, encode_credit
 from lib.parameters import parameters
@@ -27,7 +28,7 @@ def check_whole(test: Bench, sent: Sent, scan: Scanned, since: int) -> None:
     payloads = [record.body for record in records if record.type == RecordType.PAYLOAD]
     assert b"".join(payloads) == sent.message.payload
     bodies = payloads if sent.message.is_stream else chunks(sent.message.payload)
-    assert [record.data for record in records] == test.expected(scan, bodies)
+    assert [record.data for record in records] == expected(scan, bodies)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")

@@ -2,7 +2,9 @@
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from egress_bench import Bench, begin, chunks, message_cost
+from egress_bench import Bench, begin
+from egress_records import chunks, expected
+from interlock.model.credit import cost
 from interlock.model.messages import Kind, Message
 from interlock.model.summary import Summary
 from lib.parameters import parameters
@@ -15,12 +17,12 @@ LENGTHS = (0, 1, 15, 16, 17, 64, 4095, 4096, 4097, 8191, 8192, 0, 31)
 
 def check(test: Bench) -> None:
     """Each message left as the model says, with the log of its scan, and nothing else did."""
-    expected = []
+    legal = []
     for sent, scan in zip(test.taken, test.scans, strict=True):
         if sent.message.kind is Kind.PEER:
-            records = test.expected(scan, chunks(sent.message.payload))
-            expected += [(sent.message.peer, record) for record in records]
-    assert [(record.slot, record.data) for record in test.of_messages()] == expected
+            records = expected(scan, chunks(sent.message.payload))
+            legal += [(sent.message.peer, record) for record in records]
+    assert [(record.slot, record.data) for record in test.of_messages()] == legal
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -53,7 +55,7 @@ async def a_long_prefix_is_cut_into_records(dut, pattern, payload):
         test.send(number % test.links, test.random.randbytes(payload))
         await test.settled(number + 1)
     check(test)
-    prefixes = [len(test.expected(scan, [])) for scan in test.scans]
+    prefixes = [len(expected(scan, [])) for scan in test.scans]
     assert prefixes == [1, 1, 2, 2, 2, 2, 3, 3]
 
 
@@ -71,7 +73,7 @@ async def an_export_is_log_summary_payload(dut, pattern):
         scan = test.scans[2 * number]
         raw = b"".join(entry.encode() for entry in scan.prefix.sessions)
         assert log == Message(Kind.LOG, 0, raw + b"".join(scan.prefix.externals)).encode()
-        expected = Summary.over(
+        said = Summary.over(
             scan.prefix.sessions,
             n_externals=number,
             export_counter=number,
@@ -79,7 +81,7 @@ async def an_export_is_log_summary_payload(dut, pattern):
             bins=tuple(test.bins(scan.count)),
             ticks=ticks,
         )
-        assert summary == Message(Kind.SUMMARY, 0, expected.encode()).encode()
+        assert summary == Message(Kind.SUMMARY, 0, said.encode()).encode()
         assert await test.host.receive_message() == Message(Kind.EXPORT, 0, payload).encode()
         await test.settled(2 * number + 2)
     check(test)
@@ -109,7 +111,7 @@ async def a_message_starts_with_the_last_byte_that_it_costs(dut):
     granted, spent = 9000, 0
     for number, length in enumerate((0, 1, 16, 17, 100, 8192)):
         message = test.send(0, test.random.randbytes(length)).message
-        spent += message_cost(message)
+        spent += cost(message.size)
         if spent > granted:
             await test.credit(0, spent - granted - 1)
             await cycles(dut, 60)
@@ -148,11 +150,11 @@ async def what_costs_more_than_the_first_grant_is_dropped_and_never_sent(dut, is
         assert len(test.drops) == dropped + 1
         await test.end(0)
         await test.open(0)
-    expected = []
+    legal = []
     peers = [sent for sent in test.taken if len(sent.message.payload) in (3, limit - 40)]
     for sent, scan in zip(peers, test.scans, strict=True):
-        expected += test.expected(scan, chunks(sent.message.payload))
-    assert [record.data for record in test.of_messages()] == expected
+        legal += expected(scan, chunks(sent.message.payload))
+    assert [record.data for record in test.of_messages()] == legal
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
@@ -183,6 +185,6 @@ async def one_beat_a_cycle_while_a_message_is_in_flight(dut):
         test.send(0, test.random.randbytes(length))
         await test.settled(number + 1)
         when = [cycle for cycle, _ in test.records.taken[before:]]
-        octets = sum(len(record) for record in test.expected(test.scans[-1], chunks(bytes(length))))
+        octets = sum(len(record) for record in expected(test.scans[-1], chunks(bytes(length))))
         assert len(when) == -(-octets // test.beat_bytes)
         assert when[-1] - when[0] + 1 == len(when)

@@ -1,5 +1,6 @@
 """Every mutation of ``make mutants``."""
 
+from mutants.egress_mutations import EGRESS_MUTATIONS
 from mutants.mutation import Mutation
 
 COUNTER = "test_counter.py"
@@ -7,7 +8,6 @@ STORE = "test_register_log.py"
 CHANGES = "test_change_bits.py"
 LOG = "test_log.py"
 LOG_FLIPS = "test_flips.py::test_every_flip_is_safe[log-2]"
-EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
 SESSION = "test_session.py::test_session"
 LINK = "test_link.py::test_link_epochs[delay7]"
@@ -169,41 +169,7 @@ MUTATIONS = [
         test=LOG,
     ),
     # On the way out
-    Mutation(
-        name="prefix omits its last entry",
-        file="egress.py",
-        old="record.length.eq(PREFIX_HEADER_BYTES + ENTRY_BYTES * self.scan_size)",
-        new="record.length.eq(PREFIX_HEADER_BYTES + ENTRY_BYTES * (self.scan_size - 1))",
-        test=EGRESS,
-    ),
-    Mutation(
-        name="payload leaves without a prefix of its own",
-        file="egress.py",
-        old="is_prefix.eq(1),\n",
-        new="is_prefix.eq(info.length == 0),\n",
-        test=EGRESS,
-    ),
-    Mutation(
-        name="the total of an export misses the node's own count",
-        file="summary.py",
-        old="self.total.eq(self.total + entry.flops)",
-        new="self.total.eq(Mux(is_first, 0, self.total + entry.flops))",
-        test=EGRESS,
-    ),
-    Mutation(
-        name="records of an ended epoch stay in egress",
-        file="egress.py",
-        old="        with m.If(cut & (state != State.IDLE)):\n",
-        new="        with m.If(cut & (state == State.RECORD_HEADER)):\n",
-        test=EGRESS,
-    ),
-    Mutation(
-        name="an over-long message is sent all the same",
-        file="intake.py",
-        old="            | too_long\n",
-        new="",
-        test="test_intake.py",
-    ),
+    *EGRESS_MUTATIONS,
     Mutation(
         name="roll keeps the egress buffer",
         file="packet_buffer.py",
@@ -284,13 +250,6 @@ MUTATIONS = [
         test=LINK,
     ),
     # The whole node
-    Mutation(
-        name="the end of an epoch takes the last beat of another slot along",
-        file="egress.py",
-        old="with m.If(cut & emit):",
-        new="with m.If(cut):",
-        test=EGRESS,
-    ),
     Mutation(
         name="exports go on after an alarm",
         file="interlock.py",
