@@ -244,7 +244,6 @@ class Bench:
                 self.finishes.append(cycle_number())
         dut.progress.value = 0
         self.payload.withdraw()
-        await cycles(dut, 2)
 
     async def _watch(self) -> None:
         """Which message is the oldest, and what was dropped."""

@@ -41,7 +41,7 @@ EGRESS_MUTATIONS = [
         file="egress.py",
         old="& ~(in_flight | sampler.sample)",
         new="& ~in_flight",
-        test=MESSAGES,
+        test=STREAMS,
     ),
     Mutation(
         name="what could never leave is sent after a second grant",
