@@ -211,14 +211,16 @@ class Bench:
         self.dut.finish.value = 0
 
     async def finish_streams(self) -> None:
-        """Finishes every stream some time after its last beat has come out, or it broke."""
+        """Finishes every stream some time after its last beat has come out, or all before it if it broke."""
+        broken = 0
         while True:
             await RisingEdge(self.dut.clk)
             judge = self.judge
-            if judge.stream is None:
+            if judge.stream is None or not (judge.is_broken or judge.is_whole):
                 continue
-            out = self.beats.taken and self.beats.payloads[-1]["last"]
-            if judge.is_broken or (judge.is_whole and out and self.beats.taken[-1][0] > self.ends[-1]):
+            waiting = sum(self.verdicts) - broken - sum(beat["last"] for beat in self.beats.payloads)
+            if waiting == judge.is_broken:
+                broken += judge.is_broken
                 await cycles(self.dut, self.random.randrange(10))
                 await self.strobe_finish()
                 await RisingEdge(self.dut.clk)

@@ -151,8 +151,7 @@ async def what_is_freed_in_any_cycle_of_a_credit_is_in_the_next_one(dut, pattern
             await test.free(0, 16)
             await cycles(dut, delay)
             await test.free(slot, 32)
-            await cycles(dut, 10 if pattern == "none" else 900)
-            await cycles(dut, 20)
+            await cycles(dut, {"none": 30, "half": 90, "long": 700}[pattern])
             assert test.granted == test.owed
             totals = [before + 16, before + 48] if slot == 0 else [before + 16]
             assert test.records(0, since) in ([notice(t) for t in totals], [notice(totals[-1])])
