@@ -63,6 +63,7 @@ class Bench:
         self.finishes: list[int] = []
         self.described = 0  # the cycle in which the last scan was
         self.wipes = 0
+        self.forgot = -1  # the cycle of the last time
         self.frozen: int | None = None  # what the counter has, if that is not the number of the cycle
         self.set_log(1)
 
@@ -134,6 +135,7 @@ class Bench:
             container.clear()
         self.host.take()
         self.wipes += 1
+        self.forgot = cycle_number()
 
     # What surrounds the block.
 
@@ -161,7 +163,7 @@ class Bench:
         while True:
             dut.scan__ready.value = 1
             await RisingEdge(dut.clk)
-            if not dut.scan__valid.value or dut.wipe.value:
+            if not dut.scan__valid.value or dut.wipe.value or self.forgot == cycle_number():
                 continue
             dut.scan__ready.value = dut.described.value = 0
             asked = unpack(ScanRequest, int(dut.scan__payload.value))
@@ -250,7 +252,7 @@ class Bench:
         dut = self.dut
         while True:
             await RisingEdge(dut.clk)
-            if dut.wipe.value:
+            if dut.wipe.value or self.forgot == cycle_number():
                 continue
             if dut.messages__valid.value and dut.messages__ready.value:
                 sent = self.sent[len(self.taken)]
