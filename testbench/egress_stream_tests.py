@@ -185,8 +185,8 @@ async def a_stream_costs_its_maximum_while_it_is_sent_and_then_what_it_was(dut, 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
 @cocotb.parametrize(fate=["broken", "ended"], behind=["buffered", "stream", "hopeless"])
 async def a_sample_of_a_stream_never_serves_the_next_message(dut, fate, behind):
-    """The stream goes in any cycle, its sample in flight, and the next message comes soon after, or two do and
-    the first of them is dropped: the bench wants a count of after the message was whole."""
+    """The stream goes in any cycle, its sample in flight, and the next message comes soon after, or two do
+    and the first is dropped: the bench wants a count of after the message was whole."""
     test = await begin(dut, credit=2000)
     in_flight = done = 0
     for delay in range(60):

@@ -47,27 +47,29 @@ class Credits(wiring.Component):
         Strobes: the epoch ended, and its balance is void.
     """
 
+    grant_bits, cost_bits = GRANT_BITS, COST_BITS
+
     def __init__(self, *, links: int) -> None:
         self.links = links
-        self.balances = [Signal(GRANT_BITS, name=f"balance_{i}") for i in range(links)]
+        self.balances = [Signal(self.grant_bits, name=f"balance_{i}") for i in range(links)]
         self.change = Signal(links)  # a payment or refund is to be added to this balance
-        self.change_bytes = Signal(GRANT_BITS)
+        self.change_bytes = Signal(self.grant_bits)
         self.arriving = Signal(links)  # so is a grant, after it
-        self.arriving_bytes = Signal(GRANT_BITS)
+        self.arriving_bytes = Signal(self.grant_bits)
         super().__init__(
             {
                 "slot": In(8),
-                "cost": In(COST_BITS),
+                "cost": In(self.cost_bits),
                 "ask": In(1),
                 "affordable": Out(1),
                 "hopeless": Out(1),
                 "credit": In(1),
                 "credit_slot": In(8),
-                "credit_bytes": In(GRANT_BITS),
+                "credit_bytes": In(self.grant_bits),
                 "spend": In(1),
                 "refund": In(1),
                 "refund_slot": In(8),
-                "refund_bytes": In(COST_BITS),
+                "refund_bytes": In(self.cost_bits),
                 "ended": In(links),
             }
         )
@@ -75,7 +77,7 @@ class Credits(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         granted = [Signal(name=f"granted_{i}") for i in range(self.links)]  # a first grant has come
-        firsts = [Signal(GRANT_BITS, name=f"first_{i}") for i in range(self.links)]
+        firsts = [Signal(self.grant_bits, name=f"first_{i}") for i in range(self.links)]
         balances, change, arriving = self.balances, self.change, self.arriving
 
         # Changes are held in registers, so that each adder has a cycle for itself.  What this node itself
@@ -102,7 +104,7 @@ class Credits(wiring.Component):
 
         # The question: fetch, then compare.
         known = Signal()
-        first, balance = Signal(GRANT_BITS), Signal(GRANT_BITS)
+        first, balance = Signal(self.grant_bits), Signal(self.grant_bits)
         fits, never_fits = Signal(), Signal()
         age = Signal(range(SETTLING + 1))
         m.d.sync += [

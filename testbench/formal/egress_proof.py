@@ -1,10 +1,9 @@
-"""What is proved of egress: no payload before its prefix, none not covered, none that was not granted."""
+"""What is proved of egress: no payload leaves before its prefix, and none that is not covered."""
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from interlock_hdl.config import InterlockConfig
-from interlock_hdl.credits import COST_BITS, GRANT_BITS, Credits
 from interlock_hdl.intake import StreamProgress
 from interlock_hdl.record import RecordFlag, RecordHeader, RecordType
 from interlock_hdl.sender import Outgoing, Sender
@@ -19,7 +18,8 @@ BEAT_BYTES = 16
 class PrefixProof(wiring.Component):
     """No payload beat and no ABORT leaves but behind all of its message's prefix, and nothing behind its end.
 
-    Assumed, of the blocks around: a scan says how many entries it has, once; a message of the intake has so
+    Assumed, of the blocks around: a scan says how many entries it has, once, and none begins in the cycle in
+    which its epoch ends; a message of the intake has so
     many beats as its length says; cuts are held until they are taken, and none comes of a stream that has
     failed or is empty.
 
@@ -130,7 +130,7 @@ class PrefixProof(wiring.Component):
         m.d.comb += [
             Assume(first_cycle | (constant == ago(m, constant))),
             Assume((self.n_sessions != 0) & (total <= self.config.log_entries)),
-            Assume(~self.begin | ~(dut.busy | running)),
+            Assume(~self.begin | ~(dut.busy | running | self.ended)),
             Assume(self.message.slot == 0),
             Assume(length <= self.config.message_bytes),
             Assume(~self.message.is_stream | (length == 0)),
@@ -260,78 +260,5 @@ class CoverProof(wiring.Component):
             Assert(~dut.cuts.valid | (cut_spent <= ago(m, self.announced)) | ~ago(m, self.active)),
             Cover(dut.overrun & ago(m, dut.cuts.valid & dut.cuts.ready)),
             Cover(dut.cuts.valid & dut.cuts.payload.last & ago(m, in_flight)),
-        ]
-        return m
-
-
-class CreditProof(wiring.Component):
-    """A message is called affordable only if all of it was granted, and was not spent before.
-
-    Assumed: slot and cost stay the same from an ask on, but for the time that egress takes to say them; a
-    grant, a payment and a refund are no faster than records and messages are; 64 bits are never exceeded.
-    """
-
-    def __init__(self, *, links: int) -> None:
-        self.links = links
-        super().__init__(
-            {
-                "slot": In(8),
-                "cost": In(COST_BITS),
-                "ask": In(1),
-                "spend": In(1),
-                "credit": In(1),
-                "credit_slot": In(8),
-                "credit_bytes": In(GRANT_BITS),
-                "refund": In(1),
-                "refund_slot": In(8),
-                "refund_bytes": In(COST_BITS),
-                "ended": In(links),
-            }
-        )
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        m.submodules.dut = dut = Credits(links=self.links)
-        for name in self.signature.members:
-            m.d.comb += getattr(dut, name).eq(getattr(self, name))
-
-        asked = Signal()  # and not spent
-        with m.If(self.ask | self.spend):
-            m.d.sync += asked.eq(self.ask)
-        asks = [self.ask]
-        for _ in range(2):
-            asks.append(ago(m, asks[-1]))
-        changes = self.spend | self.refund
-        begun = Signal()
-        m.d.sync += begun.eq(1)
-        credits = [self.credit]
-        for _ in range(3):
-            credits.append(ago(m, credits[-1]))
-        m.d.comb += [
-            Assume((self.slot < self.links) & (self.credit_slot < self.links)),
-            Assume(self.refund_slot < self.links),
-            Assume(~begun | asks[1] | (self.slot == ago(m, self.slot))),
-            Assume(~begun | asks[1] | asks[2] | (self.cost == ago(m, self.cost))),
-            Assume(~self.spend | (dut.affordable & asked & ~self.ended.bit_select(self.slot[:1], 1))),
-            Assume(~(self.spend & (self.refund | self.ask))),
-            Assume(~(changes & ago(m, changes))),
-            Assume(~(self.credit & (credits[1] | credits[2] | credits[3]))),
-        ]
-
-        balances = Array(Signal(GRANT_BITS, name=f"left_{number}") for number in range(self.links))
-        for number, left in enumerate(balances):
-            credited = Mux(self.credit & (self.credit_slot == number), self.credit_bytes, 0)
-            refunded = Mux(self.refund & (self.refund_slot == number), self.refund_bytes, 0)
-            spent = Mux(self.spend & (self.slot == number), self.cost, 0)
-            ever = Signal(GRANT_BITS + 2, name=f"ever_{number}")
-            m.d.comb += [ever.eq(left + credited + refunded), Assume(ever < 1 << GRANT_BITS)]
-            m.d.sync += left.eq(Mux(self.ended[number], 0, ever - spent))
-            pending = Mux(dut.change[number], dut.change_bytes, 0)
-            arriving = Mux(dut.arriving[number], dut.arriving_bytes, 0)
-            m.d.comb += Assert(left == (dut.balances[number] + pending + arriving)[:GRANT_BITS])
-        m.d.comb += [
-            Assert(~(dut.affordable & asked) | (self.cost <= balances[self.slot])),
-            Cover(self.spend & (balances[self.slot] == self.cost) & ago(m, asked)),
-            Cover(dut.affordable & asked & ago(m, self.refund)),
         ]
         return m

@@ -9,7 +9,8 @@ from interlock_hdl.counter import FlopCounter
 
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
-from formal.egress_proof import CoverProof, CreditProof, PrefixProof
+from formal.credit_proof import CreditProof
+from formal.egress_proof import CoverProof, PrefixProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ReadProof
 
