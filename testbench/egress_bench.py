@@ -1,6 +1,7 @@
 """Around one Egress: a software intake, counter, log, seal and host, and what must hold of every record."""
 
 from collections import deque
+from collections.abc import Callable
 
 import cocotb
 from cocotb.triggers import RisingEdge
@@ -18,6 +19,8 @@ from lib.parameters import generator, parameters
 from lib.recorder import Recorder, cycle_number
 from lib.streams import BeatSink, BeatSource, StreamSource, cycles, pack, start, unpack
 
+PATIENCE = 40_000
+"""Cycles after which what has not happened will not."""
 SESSION_ID = bytes(range(16))
 PLENTY = 2**50
 STILL = ("sampled", "count", "described", "full", "n_sessions", "n_externals", "ended", "opened", "open")
@@ -271,13 +274,22 @@ class Bench:
     def of_messages(self) -> list[Seen]:
         return [record for record in self.seen() if record.type in OF_MESSAGES]
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for what must come."""
+        for _ in range(PATIENCE):
+            if condition():
+                return
+            await RisingEdge(self.dut.clk)
+        raise AssertionError("does not come")
+
     async def settled(self, messages: int) -> None:
         """So many messages in all were scanned or dropped, and everything has left."""
-        while len(self.scans) + len(self.drops) < messages or self.queue:
-            await RisingEdge(self.dut.clk)
-        quiet = 0
+        await self.until(lambda: len(self.scans) + len(self.drops) >= messages and not self.queue)
+        quiet = waited = 0
         while quiet < 60:
             await RisingEdge(self.dut.clk)
+            waited += 1
+            assert waited < PATIENCE, "does not come to an end"
             busy = self.dut.records__valid.value or self.dut.entries__valid.value
             quiet = 0 if busy or self.dut.window.value or self.dut.payload__valid.value else quiet + 1
 

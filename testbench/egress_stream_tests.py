@@ -193,13 +193,11 @@ async def a_sample_of_a_stream_never_serves_the_next_message(dut, fate, behind):
         for gap in (0, 3):
             finishes = len(test.finishes)
             test.send_stream(0, test.random.randbytes(900), breaks_after=delay if fate == "broken" else None)
-            while len(test.scans) + len(test.drops) <= done:
-                await RisingEdge(dut.clk)
+            await test.until(lambda done=done: len(test.scans) + len(test.drops) > done)
             if fate == "ended":
                 await cycles(dut, delay)
                 await test.end(0)
-            while len(test.finishes) == finishes:
-                await RisingEdge(dut.clk)
+            await test.until(lambda finishes=finishes: len(test.finishes) > finishes)
             in_flight += test.samples[-1][1] > cycle_number()
             await cycles(dut, gap)
             if behind == "hopeless":

@@ -37,8 +37,7 @@ async def messages_leave_behind_a_fresh_prefix(dut, pattern, offers):
         if number % 3:
             await test.settled(number + 1)
         else:
-            while len(test.scans) <= number:
-                await RisingEdge(dut.clk)
+            await test.until(lambda number=number: len(test.scans) > number)
             await cycles(dut, 20)
     await test.settled(len(LENGTHS))
     check(test)

@@ -248,6 +248,11 @@ class CoverProof(wiring.Component):
             Assert(dut.cut == dut.sample),
             Assert(~(dut.cut & dut.failed)),
         ]
+        was_taken = Signal()  # a cut of this stream
+        with m.If(dut.cuts.valid & dut.cuts.ready):
+            m.d.sync += was_taken.eq(1)
+        with m.If(self.finish):
+            m.d.sync += was_taken.eq(0)
         # What carries the induction.
         one_of = dut.awaiting + dut.checked + dut.cuts.valid + dut.overrun
         m.d.comb += [
@@ -258,7 +263,7 @@ class CoverProof(wiring.Component):
             Assert(~dut.checked | (answered & (self.count == cut_spent))),
             Assert(~dut.pending | was_active),
             Assert(~dut.cuts.valid | (cut_spent <= ago(m, self.announced)) | ~ago(m, self.active)),
-            Cover(dut.overrun & ago(m, dut.cuts.valid & dut.cuts.ready)),
-            Cover(dut.cuts.valid & dut.cuts.payload.last & ago(m, in_flight)),
+            Cover(dut.overrun & was_taken),
+            Cover(dut.cuts.valid & dut.cuts.payload.last & was_taken),
         ]
         return m

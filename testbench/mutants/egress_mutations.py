@@ -33,7 +33,7 @@ EGRESS_MUTATIONS = [
         name="the total of an export misses the node's own count",
         file="summary.py",
         old="self.total.eq(self.total + entry.flops)",
-        new="self.total.eq(Mux(is_first, 0, self.total + entry.flops))",
+        new="self.total.eq((self.total + entry.flops) & (~is_first).replicate(len(self.total)))",
         test=MESSAGES,
     ),
     Mutation(
