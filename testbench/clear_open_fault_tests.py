@@ -10,6 +10,7 @@ from interlock.model.records import (
     TAG_BYTES,
     Record,
     RecordError,
+    RecordType,
     decode_record,
     encode_tail,
     record_bytes,
@@ -31,7 +32,7 @@ def with_field(data: bytes, name: str, value: int) -> bytes:
 
 ILLEGAL_FIELDS = [
     *[("version", value) for value in (0, 2, 3, 0x81)],
-    *[("type", value) for value in (0, 1, 4, 5, 6, 7, 0x12, 0x82)],
+    *[("type", value) for value in (0, 1, 4, 5, 6, 7, 8, 0x12, 0x82, 0xFF)],
     *[("flags", 0x80 | 1 << bit) for bit in range(2, 7)],
     *[("flags", value) for value in (0, 1, 3)],  # CLEAR missing
     *[("reserved", 1 << bit) for bit in range(8)],
@@ -143,12 +144,40 @@ async def a_wrong_header_is_a_fault_before_more_arrives(dut):
 @cocotb.test(timeout_time=50, timeout_unit="ms")
 async def every_broken_rule_of_framing_is_a_fault(dut):
     test = await begin(dut)
-    for name, beats in wrong_framings(random_record(test.random, 33, 1), test.beat_bytes).items():
-        await check_fault(test, name, beats)
+    for length in (0, 8, 33):
+        for name, beats in wrong_framings(random_record(test.random, length, 1), test.beat_bytes).items():
+            await check_fault(test, f"{length} bytes, {name}", beats)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(length=[1, 21, 32])
+async def every_type_has_its_lengths_and_flags_and_no_others(dut):
+    """Both as the golden model has them: what it takes passes, what it refuses is a fault."""
+    test = await begin(dut)
+    passed = refused = 0
+    for type in RecordType:
+        for length in (0, 1, 7, 8, 9, 16, 32, 4096):
+            for som, eom in ((False, False), (True, False), (False, True), (True, True)):
+                record = Record(type, som, eom, 1, test.random.randbytes(length))
+                try:
+                    decode_record(record.encode(), seq=1)
+                except RecordError:
+                    name = f"{type.name} of {length} bytes, SOM {som}, EOM {eom}"
+                    await check_fault(test, name, beats_of(record.encode(), test.beat_bytes))
+                    refused += 1
+                else:
+                    since = await test.new_epoch()
+                    first = random_record(test.random, 3, 0)
+                    test.send(first, record)
+                    await test.settle()
+                    await cycles(dut, length // test.beat_bytes)
+                    test.expect([first, record], since=since)
+                    assert not dut.fault.value
+                    passed += 1
+    assert (passed, refused) == (2 * 7 * 4 + 3, 2 * 4 + 7 * 4 + 3 + 2 * (7 * 4 + 3))
+
+
+@cocotb.test(timeout_time=50, timeout_unit="ms")
+@cocotb.parametrize(length=[0, 1, 8, 21, 32])
 async def every_flipped_bit_is_a_fault(dut, length):
     test = await begin(dut)
     data = random_record(test.random, length, 1).encode()

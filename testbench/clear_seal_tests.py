@@ -13,12 +13,14 @@ from lib.patterns import PATTERNS
 from lib.recorder import Recorder, cycle_number
 from lib.streams import StreamSource, cycles, start, unpack
 
-LENGTHS = (*range(1, 40), 255, 256, 257)
+LENGTHS = (0, *range(1, 40), 8, 0, 255, 256, 257)
 
 
 def random_record(random: Random, length: int, seq: int = 0) -> Record:
-    som, eom = random.choice((False, True)), random.choice((False, True))
-    return Record(random.choice(list(RecordType)), som, eom, seq, random.randbytes(length))
+    """Of any type that may be as long as that."""
+    type = random.choice([type for type in RecordType if type.lengths[0] <= length <= type.lengths[1]])
+    som, eom = (type.is_of_a_message and random.choice((False, True)) for _ in range(2))
+    return Record(type, som, eom, seq, random.randbytes(length))
 
 
 class Bench:
@@ -121,7 +123,7 @@ async def latency_is_exact(dut):
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
-@cocotb.parametrize(lengths=[[4096] * 3, [1] * 20, [16] * 20, list(range(1, 40))])
+@cocotb.parametrize(lengths=[[4096] * 3, [0] * 20, [8] * 20, [1] * 20, [16] * 20, list(range(40))])
 async def one_beat_a_cycle_on_the_wire(dut, lengths):
     """Back to back: a beat in every cycle from first to last; ``i`` waits for padding and tag only."""
     test = await begin(dut)
@@ -165,7 +167,7 @@ async def each_link_has_its_own_numbers(dut):
             (True, "half", "none"),
         ],
     ),
-    length=[21, 32],
+    length=[0, 21, 32],
 )
 async def flush_at_every_cycle_leaves_nothing_old(dut, stalled, egress, links, length):
     """In each cycle of a record's way: later beats are of the new epoch alone; other links do not notice."""

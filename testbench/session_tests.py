@@ -4,7 +4,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from interlock_hdl.session import Alarm
-from lib.parameters import generator
+from lib.parameters import generator, parameters
 
 INPUTS = (
     "roll",
@@ -26,6 +26,7 @@ class Bench:
 
     def __init__(self, dut) -> None:
         self.dut = dut
+        self.key_words = parameters()["key_words"]
 
     async def start(self) -> None:
         for name in INPUTS:
@@ -56,8 +57,9 @@ class Bench:
         await self.cycles()
         self.dut.wiped.value = 0
 
-    async def draw(self, high: int, low: int) -> None:
-        for word in (high, low):
+    async def draw(self, high: int, low: int, *, key: int = 0) -> None:
+        words = [key >> 32 * n & 0xFFFFFFFF for n in reversed(range(self.key_words))]
+        for word in (high, low, *words):
             self.dut.random__payload.value = word
             self.dut.random__valid.value = 1
             assert int(self.dut.random__ready.value) == 1
@@ -98,8 +100,12 @@ async def a_session_opens_step_by_step(dut):
     assert bench.outputs() == HELD
     await bench.cycles(3)
     assert bench.outputs() == HELD, "no entropy yet"
-    await bench.draw(0x01234567, 0x89ABCDEF)
+    key = generator().getrandbits(128)
+    await bench.draw(0x01234567, 0x89ABCDEF, key=key)
     assert bench.outputs() == HELD
+    assert int(dut.random__ready.value) == 0, "a word too many is taken"
+    if bench.key_words:
+        assert int(dut.key.value) == key
     assert int(dut.enter.value) == 1
     assert int(dut.session_id.value) == 0xAABBCCDD_11223344_01234567_89ABCDEF
     await bench.cycles(3)
@@ -207,7 +213,7 @@ async def early_events_and_beats_are_alarms_only_between_clear_done_and_its_fall
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def random_histories_never_open_a_gate_without_a_clear(dut):
-    """Any inputs in any order: gates open only after a wiped CLEAR and two fresh words."""
+    """Any inputs in any order: gates open only after a wiped CLEAR and exactly its fresh words."""
     rng = generator()
     bench = Bench(dut)
     await bench.start()
@@ -234,7 +240,7 @@ async def random_histories_never_open_a_gate_without_a_clear(dut):
         drawn += ready and int(dut.random__valid.value)
         if is_open:
             assert wiped, "gates opened without a clear"
-            assert drawn == 2, f"gates opened after {drawn} random words"
+            assert drawn == 2 + bench.key_words, f"gates opened after {drawn} random words"
             assert not request
             opened += int(dut.opened.value)
         if int(dut.alarm.value) or int(dut.rolled.value):

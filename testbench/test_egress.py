@@ -1,27 +1,36 @@
-"""Egress: records and exports byte for byte, latency, throughput, cut epochs."""
+"""Egress: messages, streams and exports byte for byte, latency, throughput, credit, epochs, wipes."""
 
 import pytest
-from interlock_hdl.config import InterlockConfig
+from interlock_hdl.config import InterlockConfig, LogStore
 from interlock_hdl.egress import Egress
+from interlock_hdl.exporter import Exporter
+from interlock_hdl.sender import Sender
 from lib.run import run
 
+SAMPLE_LATENCIES = {4: 6, 16: 12}
+"""Of counters with few ports, and with many."""
 
+
+@pytest.mark.parametrize("module", ["egress_tests", "egress_stream_tests", "egress_epoch_tests"])
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
-def test_egress(beat_bytes):
-    config = InterlockConfig(beat_bytes=beat_bytes, links=2, message_bytes=8192)
-    sample_latency = 4
-    egress = Egress(config=config, sample_latency=sample_latency)
+def test_egress(beat_bytes, module):
+    """The log is large, so that prefixes of several records fit."""
+    config = InterlockConfig(beat_bytes=beat_bytes, links=2, log_entries=1024, log_store=LogStore.HASH)
+    sample_latency = SAMPLE_LATENCIES[beat_bytes]
+    depth = 2 * config.message_bytes // beat_bytes
+    egress = Egress(config=config, sample_latency=sample_latency, depth=depth)
     run(
         egress,
-        "egress_tests",
-        timeout_seconds=60,
+        module,
+        timeout_seconds=300,
         parameters={
             "beat_bytes": beat_bytes,
             "links": config.links,
             "message_bytes": config.message_bytes,
-            "entries": config.log_entries,
+            "staging_bytes": config.staging_bytes,
             "sample_latency": sample_latency,
             "latency": egress.latency,
-            "gap": egress.gap,
+            "sender_latency": Sender.latency,
+            "exporter_latency": Exporter.latency,
         },
     )

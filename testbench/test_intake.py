@@ -1,4 +1,4 @@
-"""Intake: legal messages pass, every refusal of the specification, back-pressure, gate, drain and wipe."""
+"""Intake: legal messages and streams pass, every refusal of the specification, gate, drain and wipe."""
 
 import pytest
 from interlock_hdl.intake import Intake
@@ -8,17 +8,32 @@ from lib.run import run
 KINDS = (Kind.PEER, Kind.EXPORT)
 
 
+def check(module: str, *, beat_bytes: int, **choices: bool) -> None:
+    settings = {"beat_bytes": beat_bytes, "slots": 3, "message_bytes": 64, "messages": 2, **choices}
+    intake = Intake(kinds=KINDS, **settings)
+    parameters = {
+        **settings,
+        "kinds": [int(kind) for kind in KINDS],
+        "latency": intake.latency,
+        "depth": intake.depth,
+    }
+    run(intake, module, parameters=parameters, public=True)
+
+
 @pytest.mark.parametrize("module", ["intake_tests", "intake_refusal_tests"])
 @pytest.mark.parametrize(
-    ("beat_bytes", "drain"),
-    [(4, True), (16, True), (16, False)],
-    ids=["beats4-drain", "beats16-drain", "beats16"],
+    ("beat_bytes", "drain", "streams"),
+    [(4, True, True), (16, True, True), (16, False, False)],
+    ids=["beats4-drain-streams", "beats16-drain-streams", "beats16"],
 )
-def test_intake(beat_bytes, drain, module):
-    settings = {"beat_bytes": beat_bytes, "slots": 3, "message_bytes": 64, "messages": 2, "drain": drain}
-    intake = Intake(kinds=KINDS, **settings)
-    parameters = {**settings, "kinds": [int(kind) for kind in KINDS], "latency": intake.latency}
-    run(intake, module, parameters=parameters, public=True)
+def test_intake(beat_bytes, drain, streams, module):
+    check(module, beat_bytes=beat_bytes, drain=drain, streams=streams)
+
+
+@pytest.mark.parametrize("module", ["intake_stream_tests", "intake_finish_tests"])
+@pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
+def test_streams(beat_bytes, module):
+    check(module, beat_bytes=beat_bytes, drain=True, streams=True)
 
 
 @pytest.mark.parametrize(

@@ -47,22 +47,29 @@ class Credits(wiring.Component):
         Strobes: the epoch ended, and its balance is void.
     """
 
+    grant_bits, cost_bits = GRANT_BITS, COST_BITS
+
     def __init__(self, *, links: int) -> None:
         self.links = links
+        self.balances = [Signal(self.grant_bits, name=f"balance_{i}") for i in range(links)]
+        self.change = Signal(links)  # a payment or refund is to be added to this balance
+        self.change_bytes = Signal(self.grant_bits)
+        self.arriving = Signal(links)  # so is a grant, after it
+        self.arriving_bytes = Signal(self.grant_bits)
         super().__init__(
             {
                 "slot": In(8),
-                "cost": In(COST_BITS),
+                "cost": In(self.cost_bits),
                 "ask": In(1),
                 "affordable": Out(1),
                 "hopeless": Out(1),
                 "credit": In(1),
                 "credit_slot": In(8),
-                "credit_bytes": In(GRANT_BITS),
+                "credit_bytes": In(self.grant_bits),
                 "spend": In(1),
                 "refund": In(1),
                 "refund_slot": In(8),
-                "refund_bytes": In(COST_BITS),
+                "refund_bytes": In(self.cost_bits),
                 "ended": In(links),
             }
         )
@@ -70,38 +77,34 @@ class Credits(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         granted = [Signal(name=f"granted_{i}") for i in range(self.links)]  # a first grant has come
-        firsts = [Signal(GRANT_BITS, name=f"first_{i}") for i in range(self.links)]
-        balances = [Signal(GRANT_BITS, name=f"balance_{i}") for i in range(self.links)]
+        firsts = [Signal(self.grant_bits, name=f"first_{i}") for i in range(self.links)]
+        balances, change, arriving = self.balances, self.change, self.arriving
 
         # Changes are held in registers, so that each adder has a cycle for itself.  What this node itself
         # changes goes first; a credit waits for that, and the next one is no record, so several cycles, away.
-        change = Signal(self.links)
-        change_bytes = Signal(GRANT_BITS)
-        credit = Signal(self.links)
-        credit_bytes = Signal(GRANT_BITS)
-        m.d.sync += change_bytes.eq(Mux(self.refund, self.refund_bytes, -self.cost))
+        m.d.sync += self.change_bytes.eq(Mux(self.refund, self.refund_bytes, -self.cost))
         with m.If(self.credit):
-            m.d.sync += credit_bytes.eq(self.credit_bytes)
+            m.d.sync += self.arriving_bytes.eq(self.credit_bytes)
         for i in range(self.links):
-            arrives = self.credit & (self.credit_slot == i)
+            granting = self.credit & (self.credit_slot == i)
             spends = self.spend & (self.slot == i)
             refunds = self.refund & (self.refund_slot == i)
             m.d.sync += [
                 change[i].eq((spends | refunds) & ~self.ended[i]),
-                credit[i].eq((arrives | (credit[i] & change[i])) & ~self.ended[i]),
+                arriving[i].eq((granting | (arriving[i] & change[i])) & ~self.ended[i]),
             ]
             with m.If(self.ended[i]):
                 m.d.sync += [granted[i].eq(0), balances[i].eq(0)]
             with m.Elif(change[i]):
-                m.d.sync += balances[i].eq(balances[i] + change_bytes)
-            with m.Elif(credit[i]):
-                m.d.sync += [balances[i].eq(balances[i] + credit_bytes), granted[i].eq(1)]
+                m.d.sync += balances[i].eq(balances[i] + self.change_bytes)
+            with m.Elif(arriving[i]):
+                m.d.sync += [balances[i].eq(balances[i] + self.arriving_bytes), granted[i].eq(1)]
                 with m.If(~granted[i]):
-                    m.d.sync += firsts[i].eq(credit_bytes)
+                    m.d.sync += firsts[i].eq(self.arriving_bytes)
 
         # The question: fetch, then compare.
         known = Signal()
-        first, balance = Signal(GRANT_BITS), Signal(GRANT_BITS)
+        first, balance = Signal(self.grant_bits), Signal(self.grant_bits)
         fits, never_fits = Signal(), Signal()
         age = Signal(range(SETTLING + 1))
         m.d.sync += [

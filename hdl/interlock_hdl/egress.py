@@ -173,6 +173,7 @@ class Egress(wiring.Component):
         draining = Signal()  # what is left of a buffered message that was dropped
         idle = ~sender.busy & ~exporter.busy & ~draining
         slot_open = self.open.bit_select(head.slot, 1)
+        may_leave = Signal()  # a peer may grant little, and more later: what is dropped is never sent
         cost = Signal.like(credits.cost)
         announced = Signal(97)
         too_much = Signal()
@@ -189,8 +190,9 @@ class Egress(wiring.Component):
             credits.slot.eq(head.slot),
             credits.cost.eq(cost),
             credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
-            sampler.start.eq(idle & slot_open & credits.affordable),
-            self.scan.valid.eq(ready & (is_export | (slot_open & credits.affordable)) & ~over_bound),
+            may_leave.eq(slot_open & credits.affordable & ~credits.hopeless),
+            sampler.start.eq(idle & may_leave),
+            self.scan.valid.eq(ready & (is_export | may_leave) & ~over_bound),
             self.scan.payload.slot.eq(self.scan_slot),
             self.scan.payload.count.eq(self.count),
             self.scan.payload.bound.eq(head.bound),
@@ -199,7 +201,7 @@ class Egress(wiring.Component):
             self.dropped.eq(
                 sampler.waiting
                 & idle
-                & ~in_flight
+                & ~(in_flight | sampler.sample)  # or the next message would get this one's sample
                 & ~is_export
                 & slot_open
                 & (credits.hopeless | (ready & over_bound))

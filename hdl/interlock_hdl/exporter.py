@@ -26,7 +26,7 @@ class State(enum.Enum):
 class Exporter(wiring.Component):
     """Lets a message leave to the host behind the log that covers it, and what a summary says of that.
 
-    **Latency**: 2 cycles from ``begin`` to the first beat of LOG.
+    **Latency**: ``latency`` cycles from ``begin`` to the first beat of LOG.
     **Throughput**: one beat a cycle, as far as entries and payload are there.
 
     Parameters
@@ -46,6 +46,8 @@ class Exporter(wiring.Component):
     host : Out(stream of Beat)
     busy, needs_bins : Out(1)
     """
+
+    latency = 2
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config

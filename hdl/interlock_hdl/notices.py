@@ -28,6 +28,7 @@ class Notices(wiring.Component):
     All of a channel's staging is granted when its epoch opens, and the cost of each message when it was
     released.  What gets free while a CREDIT is under way is in the next one.
 
+    **Latency**: ``latency`` cycles from ``freed`` to the first beat of its CREDIT.
     **Throughput**: one record at a time, slots in turn.
 
     Parameters
@@ -49,6 +50,8 @@ class Notices(wiring.Component):
     full_requested : Out(1)
         Strobe: a FULL_REQUEST leaves for ``slot``.
     """
+
+    latency = 4
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config

@@ -10,8 +10,9 @@ from interlock_hdl.ports import RecordBeat
 class RecordMux(wiring.Component):
     """Lets records of two sources pass, notices first, and never one inside another.
 
-    Combinational but for its memory of whose record is under way.  A record that is cut, because its epoch
-    ended, has no last beat: ``ended`` stands for it.
+    Combinational but for its memory of whose record is under way: one is as soon as it was offered, so that
+    what is offered holds still.  A record that is cut, because its epoch ended, has no last beat: ``ended``
+    stands for it.
 
     Parameters
     ----------
@@ -66,9 +67,9 @@ class RecordMux(wiring.Component):
             self.message_leaves.eq(leaves & ~chooses_notice),
             self.notice_leaves.eq(leaves & chooses_notice),
         ]
-        with m.If(passes):
+        with m.If(self.o.valid):
             m.d.sync += [
-                under_way.eq(~self.o.payload.last & ~cut),
+                under_way.eq(~(self.o.ready & self.o.payload.last) & ~cut),
                 is_notice.eq(chooses_notice),
                 slot.eq(self.o.payload.slot),
             ]

@@ -64,7 +64,7 @@ class Sender(wiring.Component):
     what the prefix announced; when it fails an ABORT ends it.  When the message's epoch ends, whatever is
     left of it is taken and dropped, the rest of its scan too.
 
-    **Latency**: 2 cycles from ``described`` to the first beat of the record header.
+    **Latency**: ``latency`` cycles from ``described`` to the first beat of the record header.
     **Throughput**: one beat a cycle, as far as entries, payload and cuts are there.
 
     Parameters
@@ -97,6 +97,8 @@ class Sender(wiring.Component):
     aborted : Out(1)
         Strobe: an ABORT leaves.
     """
+
+    latency = 2
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config
@@ -147,10 +149,8 @@ class Sender(wiring.Component):
         record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
         is_first = Signal()  # of the message's records
         begun = Signal()  # the payload of this record
-        is_final, final = (
-            Signal(),
-            Signal(),
-        )  # the record that begins, and that which is being sent, is the last
+        is_final = Signal()  # the record that begins is the last
+        final = Signal()  # the one that is being sent is
         cost_left = Signal(COST_BITS)  # of a stream's maximum
 
         m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]

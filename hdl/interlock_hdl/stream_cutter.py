@@ -22,7 +22,8 @@ class StreamCutter(wiring.Component):
     was wrong.  So nothing leaves that the announcement does not cover, and how long the counter's pipeline is
     does not matter.
 
-    **Latency**: two cycles more than the counter's, from a block to its cut.
+    **Latency**: ``latency`` cycles more than the counter's, from the word that a block is whole to its cut.
+    **Throughput**: a cut in as many cycles, if each is taken at once.
 
     Parameters
     ----------
@@ -51,9 +52,17 @@ class StreamCutter(wiring.Component):
         Strobe: a cut is made.
     """
 
+    latency = 3
+
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
         self.beat_bytes = beat_bytes
         self.depth = depth
+        self.waiting = Signal(range(depth + 2 * BLOCK_BYTES // beat_bytes))  # beats that are not cut
+        self.ended = Signal()  # the last beat is there
+        self.pending = Signal()  # a cut is made, and not taken
+        self.awaiting = Signal()  # its sample is on its way
+        self.checked = Signal()  # in this cycle the counter shows that sample
+        self.overrun = Signal()
         super().__init__(
             {
                 "progress": In(StreamProgress(beat_bytes)),
@@ -79,14 +88,11 @@ class StreamCutter(wiring.Component):
         block_beats = BLOCK_BYTES // beat_bytes
         record_beats = RECORD_MAX_LENGTH // beat_bytes
 
-        waiting = Signal(range(self.depth + 2 * block_beats))  # beats that are not cut
-        ended = Signal()
+        waiting, ended, pending, overrun = self.waiting, self.ended, self.pending, self.overrun
+        awaiting, checked = self.awaiting, self.checked
         kept = Signal(range(beat_bytes))  # bytes of the last beat, 0 for all
-        pending = Signal()  # a cut is made, and not taken
-        sampling = Signal()
         compared = Signal()
         broken = Signal()
-        overrun = Signal()
 
         is_last = ended & (waiting <= record_beats)
         whole_blocks = (waiting >> exact_log2(block_beats)) << exact_log2(block_beats)
@@ -99,7 +105,7 @@ class StreamCutter(wiring.Component):
             self.sample.eq(self.cut),
             self.failed.eq(broken | overrun),
             self.cuts.valid.eq(compared),
-            self.sampling.eq(sampling & self.active & ~self.failed),
+            self.sampling.eq(awaiting & self.active & ~self.failed),
         ]
         with m.If(is_last):
             m.d.comb += [
@@ -117,12 +123,11 @@ class StreamCutter(wiring.Component):
                 self.cuts.payload.length.eq(self.cut_length),
                 self.cuts.payload.last.eq(is_last),
                 pending.eq(1),
-                sampling.eq(1),
+                awaiting.eq(1),
             ]
-        checked = Signal()  # in the cycle after `done` the counter shows this sample
-        m.d.sync += checked.eq(sampling & self.done)
-        with m.If(sampling & self.done):
-            m.d.sync += sampling.eq(0)
+        m.d.sync += checked.eq(awaiting & self.done)
+        with m.If(awaiting & self.done):
+            m.d.sync += awaiting.eq(0)
         with m.If(checked):
             m.d.sync += [overrun.eq(self.count > self.announced), compared.eq(self.count <= self.announced)]
         with m.If(self.cuts.valid & self.cuts.ready):

@@ -89,7 +89,7 @@ class Writer:
         ]
 
     def withdraw(self, slot: Value, ended: Value) -> None:
-        """Drops what is in the register, and what is put for ``slot``, where the epoch of its slot ends.
+        """Drops what is in the register for a slot whose epoch ends, and what is put for ``slot`` if it does.
 
         To be called after everything else: it has the last word.
         """

@@ -10,10 +10,13 @@ from interlock_hdl.counter import FlopCounter
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.hash_log_proof import HashLogProof
+from formal.credit_proof import CreditProof
+from formal.egress_proof import CoverProof, PrefixProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
+PREFIX_CYCLES = 26
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -56,6 +59,19 @@ def test_hash_log_keeps_any_one_key_whatever_its_hash():
     prove(HashLogProof(), mode="bmc", depth=21)
 
 
+def test_no_payload_leaves_before_its_prefix():
+    """In the first cycles, whatever the blocks around do: long enough for two messages."""
+    prove(PrefixProof(entries=2), mode="bmc", depth=PREFIX_CYCLES)
+
+
+def test_no_cut_is_offered_before_it_was_covered():
+    prove(CoverProof(), mode="prove", depth=3)
+
+
+def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
+    prove(CreditProof(links=2), mode="prove", depth=7)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -68,6 +84,9 @@ def test_hash_log_keeps_any_one_key_whatever_its_hash():
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
         (HashLogProof, {}, 21),
+        (PrefixProof, {"entries": 2}, PREFIX_CYCLES),
+        (CoverProof, {}, 14),
+        (CreditProof, {"links": 2}, 22),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
