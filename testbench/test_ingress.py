@@ -1,24 +1,41 @@
-"""Ingress: merge before release, turns, every fault of the message parser, ended epochs."""
+"""Ingress: random histories against the golden model, every fault, every cycle in which something can end."""
 
 import pytest
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.ingress import Ingress
+from interlock_hdl.packet_buffer import PacketBuffer
 from lib.run import run
 
 
-@pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
-def test_ingress(beat_bytes):
-    config = InterlockConfig(beat_bytes=beat_bytes, links=2, message_bytes=8192)
+def run_ingress(beat_bytes, module, **parameters):
+    config = InterlockConfig(beat_bytes=beat_bytes, message_bytes=4096, staging_messages=2)
     run(
         Ingress(config=config),
-        "ingress_tests",
-        timeout_seconds=60,
+        module,
         parameters={
             "beat_bytes": beat_bytes,
             "links": config.links,
-            "message_bytes": config.message_bytes,
+            "staging_bytes": config.staging_bytes,
             "entries": config.log_entries,
-            "mode": config.mode,
-            "weight_table": config.weights.number,
+            "release_latency": PacketBuffer.latency + 1,
+            **parameters,
         },
     )
+
+
+both_widths = pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
+
+
+@both_widths
+def test_ingress(beat_bytes):
+    run_ingress(beat_bytes, "ingress_tests", cycles=40_000 // beat_bytes)
+
+
+@both_widths
+def test_rules(beat_bytes):
+    run_ingress(beat_bytes, "ingress_fault_tests")
+
+
+@both_widths
+def test_ends(beat_bytes):
+    run_ingress(beat_bytes, "ingress_end_tests")

@@ -1,30 +1,21 @@
 """Ingress: verified records become merges and whole messages for the accelerator (docs/specification.md)."""
 
 from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from interlock_hdl.accounts import Accounts
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.credits import GRANT_BITS
 from interlock_hdl.log.answer import Answer
-from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
+from interlock_hdl.message_writer import MessageWriter
 from interlock_hdl.ports import MergeStream
 from interlock_hdl.prefix_reader import PrefixReader
-from interlock_hdl.record import (
-    ENTRY_BYTES,
-    PREFIX_HEADER_BYTES,
-    RecordFlag,
-    RecordHeader,
-    RecordType,
-)
+from interlock_hdl.record import RecordType
+from interlock_hdl.record_rules import EOM, SOM, RecordRules
+from interlock_hdl.record_turns import RecordPort, RecordTurns
 from interlock_hdl.staging import Staging
-from interlock_hdl.turns import Turns
-from interlock_hdl.wire import network
-
-BLOCK_BYTES = 16
 
 
 class State(enum.Enum):
@@ -40,21 +31,8 @@ class State(enum.Enum):
     DRAIN = 7  # the record was given up; the log has not answered all of its entries
 
 
-SOM, EOM = (flag.bit_length() - 1 for flag in (RecordFlag.SOM, RecordFlag.EOM))
-"""Their bit numbers."""
-
-
-class RecordPort(wiring.Signature):
-    """Verified records of one link: a header, then its body."""
-
-    def __init__(self, beat_bytes: int) -> None:
-        super().__init__(
-            {"header": Out(stream.Signature(RecordHeader)), "body": Out(beat_stream(beat_bytes))}
-        )
-
-
-Channel = data.StructLayout({"message_open": 1, "header_staged": 1, "peer_known": 1, "peer_id": 128})
-"""What is known of a channel in its epoch: a message is open, its header is in the buffer, and who speaks."""
+Channel = data.StructLayout({"message_open": 1, "peer_known": 1, "peer_id": 128})
+"""What is known of a channel in its epoch: a message is open, and who speaks."""
 
 
 class Ingress(wiring.Component):
@@ -173,32 +151,22 @@ class Ingress(wiring.Component):
             self.freed_bytes.eq(staging.freed_bytes),
         ]
 
-        # The channel at hand.
+        # The record at hand, and its channel.
+        m.submodules.turns = turns = RecordTurns(beat_bytes=beat_bytes, links=links)
+        for outer, inner in zip(self.records, turns.records, strict=True):
+            wiring.connect(m, wiring.flipped(outer), inner)
+        header, body, begins = turns.header, turns.body, turns.begins
         channels = Array(Signal(Channel, name=f"channel_{i}") for i in range(links))
         channel = channels[self.slot]
-        header = Signal(RecordHeader)
-        body = beat_stream(beat_bytes).create(path=("body",))
         cut = Signal()
-        m.d.comb += cut.eq(self.ended.bit_select(self.slot, 1))
-        with m.Switch(self.slot):
-            for i, port in enumerate(self.records):
-                with m.Case(i):
-                    m.d.comb += [
-                        body.payload.eq(port.body.payload),
-                        body.valid.eq(port.body.valid),
-                        port.body.ready.eq(body.ready),
-                    ]
+        m.d.comb += [
+            turns.open.eq(self.open),
+            self.slot.eq(turns.slot),
+            cut.eq(self.ended.bit_select(self.slot, 1)),
+        ]
         som, eom = header.flags[SOM], header.flags[EOM]
         is_prefix = header.type == RecordType.PREFIX
-        is_payload = header.type == RecordType.PAYLOAD
         is_abort = header.type == RecordType.ABORT
-
-        # Whose record is next: chosen in the last cycle of the record before it, judged in its own first
-        # cycle.
-        m.submodules.turns = turns = Turns(count=links)
-        m.d.comb += turns.last.eq(self.slot)
-        for i, port in enumerate(self.records):
-            m.d.comb += turns.asking[i].eq(port.header.valid & self.open[i])
 
         m.submodules.prefix = prefix = PrefixReader(beat_bytes=beat_bytes, links=links)
         m.d.comb += [
@@ -216,8 +184,6 @@ class Ingress(wiring.Component):
 
         state = Signal(State)
         finished = Signal()  # nothing is at hand any more
-        begins = Signal()  # first cycle of a record
-        malformed = Signal()
         fault = Signal()
         refused = Signal()
         outstanding = Signal(range(16))  # merges on their way
@@ -225,17 +191,14 @@ class Ingress(wiring.Component):
         m.d.comb += refused.eq(self.merged & (self.answer != Answer.OK) & (state == State.PREFIX))
         m.d.sync += outstanding.eq(outstanding + (self.merge.valid & self.merge.ready) - self.merged)
 
-        # A message's header, as the accelerator gets it.
-        rx_header = Signal(MessageHeader)
-        header_beat = Signal(range(MESSAGE_HEADER_BYTES // beat_bytes))
-        header_ends = header_beat == MESSAGE_HEADER_BYTES // beat_bytes - 1
-        m.d.comb += [rx_header.kind.eq(Kind.PEER), rx_header.peer.eq(self.slot)]
-
+        staging_bytes = config.staging_bytes
+        m.submodules.rules = rules = RecordRules(staging_bytes=staging_bytes)
         m.submodules.accounts = accounts = Accounts(
-            beat_bytes=beat_bytes, links=links, staging_bytes=config.staging_bytes
+            beat_bytes=beat_bytes, links=links, staging_bytes=staging_bytes
         )
         m.d.comb += [
             accounts.slot.eq(self.slot),
+            accounts.amount.eq(rules.amount),
             accounts.granted.eq(self.granted),
             accounts.granted_slot.eq(self.granted_slot),
             accounts.granted_bytes.eq(self.granted_bytes),
@@ -246,40 +209,41 @@ class Ingress(wiring.Component):
         ]
 
         # The first cycle of a record: whether it may be here, and what it uses of the peer's credit.
-        middle = prefix.middle.bit_select(self.slot, 1)
-        whole_blocks = ((header.length + BLOCK_BYTES - 1) >> 4) << 4
-        amount = accounts.amount
-        uses = Signal()
-        with m.If(is_prefix):
-            least = Mux(som, PREFIX_HEADER_BYTES + ENTRY_BYTES, ENTRY_BYTES)
-            fits = (header.length >= least) & ~header.length[: exact_log2(ENTRY_BYTES)].any()
-            m.d.comb += [
-                malformed.eq(Mux(som, channel.message_open | (accounts.room < amount), ~middle) | ~fits),
-                uses.eq(som),
-                amount.eq(MESSAGE_HEADER_BYTES),
-            ]
-        with m.Elif(is_payload):
-            fits = eom | ~header.length[: exact_log2(BLOCK_BYTES)].any()
-            m.d.comb += [
-                malformed.eq(~channel.message_open | middle | som | ~fits | (accounts.room < whole_blocks)),
-                uses.eq(1),
-                amount.eq(whole_blocks),
-            ]
-        with m.Elif(is_abort):
-            m.d.comb += malformed.eq(~channel.message_open)
-        starts = begins & ~malformed & ~cut
+        writer = MessageWriter(beat_bytes=beat_bytes, links=links)
+        m.d.comb += [
+            rules.header.eq(header),
+            rules.message_open.eq(channel.message_open),
+            rules.middle.eq(prefix.middle.bit_select(self.slot, 1)),
+            rules.room.eq(accounts.room),
+        ]
+        malformed = begins & rules.malformed
+        starts = begins & ~rules.malformed & ~cut
         aborts = starts & is_abort
         m.d.comb += [
             self.taken.eq(begins & ~cut),
-            accounts.use.eq(starts & uses),
+            accounts.use.eq(starts & rules.uses),
             accounts.abort.eq(aborts),
-            accounts.complete.eq(staging.commit),
+            accounts.complete.eq(writer.commit),
+            staging.commit.eq(writer.commit),
             staging.discard.eq(aborts),
             prefix.abort.eq(aborts << self.slot),
             self.require_full.eq((starts & (header.type == RecordType.FULL_REQUEST)) << self.slot),
         ]
-        with m.If(aborts):
-            m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0)]
+        with m.If(aborts | writer.commit):
+            m.d.sync += channel.message_open.eq(0)
+
+        m.submodules.writer = writer
+        wiring.connect(m, writer.o, staging.write)
+        m.d.comb += [
+            writer.slot.eq(self.slot),
+            writer.eom.eq(eom),
+            writer.empty.eq(is_prefix),
+            writer.refused.eq(malformed),
+            writer.body.payload.eq(body.payload),
+            writer.body.valid.eq(body.valid),
+            writer.abort.eq(aborts),
+            writer.ended.eq(self.ended),
+        ]
 
         with m.Switch(state):
             with m.Case(State.IDLE):
@@ -322,35 +286,11 @@ class Ingress(wiring.Component):
                     m.d.sync += state.eq(State.STAGE)
 
             with m.Case(State.STAGE):
-                with m.If(~channel.header_staged):
-                    # Staged like any other beat, so that release is a plain copy.
-                    m.d.comb += [
-                        staging.write.valid.eq(1),
-                        staging.write.payload.data.eq(
-                            network(rx_header).word_select(header_beat, 8 * beat_bytes)
-                        ),
-                        staging.write.payload.keep.eq(-1),
-                        staging.write.payload.first.eq(header_beat == 0),
-                        staging.write.payload.last.eq(is_prefix & header_ends),
-                    ]
-                    with m.If(staging.write.ready):
-                        m.d.sync += header_beat.eq(header_beat + 1)
-                        with m.If(header_ends & is_prefix):  # the payload is empty
-                            m.d.comb += [staging.commit.eq(1), finished.eq(1)]
-                        with m.Elif(header_ends):
-                            m.d.sync += channel.header_staged.eq(1)
-                with m.Else():
-                    m.d.comb += [
-                        staging.write.valid.eq(body.valid),
-                        staging.write.payload.data.eq(body.payload.data),
-                        staging.write.payload.keep.eq(body.payload.keep),
-                        staging.write.payload.last.eq(body.payload.last & eom),
-                        body.ready.eq(staging.write.ready),
-                    ]
-                    with m.If(body.valid & body.ready & body.payload.last & ~fault):
-                        m.d.comb += [staging.commit.eq(eom), finished.eq(1)]
-                with m.If(staging.commit):
-                    m.d.sync += [channel.message_open.eq(0), channel.header_staged.eq(0)]
+                m.d.comb += [
+                    writer.enable.eq(1),
+                    body.ready.eq(writer.body.ready),
+                    finished.eq(writer.done),
+                ]
 
             with m.Case(State.CREDIT):
                 m.d.comb += [
@@ -369,31 +309,27 @@ class Ingress(wiring.Component):
                     m.d.sync += state.eq(State.IDLE)
 
         m.d.comb += fault.eq(
-            (begins & malformed)
+            malformed
             | ((state == State.PREFIX) & prefix.fault)
             | ((state == State.CREDIT) & accounts.fell)
         )
 
-        m.d.sync += begins.eq(0)
         with m.If(finished & ~cut):
-            m.d.sync += [state.eq(State.IDLE), header_beat.eq(0)]
+            m.d.sync += state.eq(State.IDLE)
             with m.If(self.local.valid):
                 m.d.sync += state.eq(State.LOCAL)
-            with m.Elif(turns.any):
-                m.d.sync += [self.slot.eq(turns.next), begins.eq(1)]
-                for i, port in enumerate(self.records):
-                    with m.If(turns.next == i):
-                        m.d.comb += port.header.ready.eq(1)
-                        m.d.sync += header.eq(port.header.payload)
-                        with m.Switch(port.header.payload.type):
-                            with m.Case(RecordType.PREFIX):
-                                m.d.sync += state.eq(State.PREFIX)
-                            with m.Case(RecordType.PAYLOAD):
-                                m.d.sync += state.eq(State.STAGE)
-                            with m.Case(RecordType.CREDIT):
-                                m.d.sync += state.eq(State.CREDIT)
-                            with m.Default():
-                                m.d.sync += state.eq(State.NOTICE)
+            with m.Else():
+                m.d.comb += turns.take.eq(1)
+                with m.If(turns.any):
+                    with m.Switch(turns.type):
+                        with m.Case(RecordType.PREFIX):
+                            m.d.sync += state.eq(State.PREFIX)
+                        with m.Case(RecordType.PAYLOAD):
+                            m.d.sync += state.eq(State.STAGE)
+                        with m.Case(RecordType.CREDIT):
+                            m.d.sync += state.eq(State.CREDIT)
+                        with m.Default():
+                            m.d.sync += state.eq(State.NOTICE)
 
         local_at_hand = (state == State.LOCAL) | (state == State.LOCAL_MERGED)
         record_at_hand = (state != State.IDLE) & ~local_at_hand
