@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream, keep_is_legal
+from interlock_hdl.beat import beat_stream, keep_count, keep_is_legal
 from interlock_hdl.message import MESSAGE_HEADER_BYTES, Kind, MessageHeader
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.register_queue import RegisterQueue
@@ -140,8 +140,8 @@ class Intake(wiring.Component):
         payload_taken = Signal(range(payload_beats + 1))
         refusing = Signal()  # the message is refused already
 
-        # A message that is being refused always has room: the place that its wrong beat found, and left.
-        room = buffer.i.ready & queue.i.ready
+        # A message that is being refused needs no room: nothing of it is written any more.
+        room = (buffer.i.ready & queue.i.ready) | refusing
         m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & room))
         taken = self.i.valid & self.i.ready & ~self.wipe
 
@@ -176,7 +176,7 @@ class Intake(wiring.Component):
             queue.i.valid.eq(buffer.commit),
             info.kind.eq(Mux(in_header, header.kind, kind)),
             info.slot.eq(Mux(in_header, header.peer, slot)),
-            info.length.eq(Mux(in_header, 0, payload_taken * self.beat_bytes + sum(beat.keep))),
+            info.length.eq(Mux(in_header, 0, payload_taken * self.beat_bytes + keep_count(beat.keep))),
             self.accepted.eq(buffer.commit),
             self.refused.eq(taken & beat.last & fault),
             self.not_first.eq(taken & since_wipe & ~beat.first),

@@ -1,6 +1,6 @@
 """Follows the records of a CLEAR link beat by beat: what each beat is, and whether it may be that."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,6 +18,7 @@ from interlock_hdl.wire import network
 
 SEQ_BITS = 64
 LENGTH_OFFSET = 6  # of `length` in the header
+HEADER_PARTS = 4  # in which headers are compared
 ANY = RecordHeader.const(
     # Bits that may be either.  PREFIX and PAYLOAD, the types that are built, differ in bit 0.
     {
@@ -68,8 +69,9 @@ class RecordParser(wiring.Component):
         All zero unless ``valid``.
     zeros : Out(beat_bytes)
         The bytes that must be zero: padding, and the tag's last twelve.  Zero unless ``valid``.
-    wrong : Out(1)
-        The beat breaks a rule.
+    wrong : Out(6)
+        Any bit: the beat breaks a rule.  The caller registers them one by one, for all of them together are
+        a long way through logic.
     """
 
     def __init__(self, *, beat_bytes: int) -> None:
@@ -81,7 +83,7 @@ class RecordParser(wiring.Component):
                 "moves": In(1),
                 "place": Out(RecordPlace(beat_bytes)),
                 "zeros": Out(beat_bytes),
-                "wrong": Out(1),
+                "wrong": Out(2 + HEADER_PARTS),
             }
         )
 
@@ -114,17 +116,19 @@ class RecordParser(wiring.Component):
         starting = Signal()  # no byte of the body went by yet
         body_ends = left <= beat_bytes
 
-        header_wrong = Signal()
+        length_wrong = Signal()
+        header_wrong = Signal(HEADER_PARTS)
+        difference = (beat.data ^ expected_bits) & ~any_bits
         with m.FSM():
             with m.State("HEADER"):
                 m.d.comb += [
                     place.header.eq(self.valid),
                     place.begins.eq(self.valid & block_begins),
-                    header_wrong.eq(((beat.data ^ expected_bits) & ~any_bits).any()),
+                    *(part.eq(difference[n::HEADER_PARTS].any()) for n, part in enumerate(header_wrong)),
                 ]
                 with m.If(position == length_beat):
                     with m.If((length == 0) | (length > RECORD_MAX_LENGTH)):
-                        m.d.comb += header_wrong.eq(1)
+                        m.d.comb += length_wrong.eq(1)
                     with m.If(goes_by):
                         m.d.sync += left.eq(length)
                 with m.If(goes_by):
@@ -161,5 +165,6 @@ class RecordParser(wiring.Component):
                     m.next = "HEADER"
 
         framing_wrong = (beat.first != place.begins) | (beat.last != place.ends) | ~beat.keep.all()
-        m.d.comb += self.wrong.eq(self.valid & (framing_wrong | header_wrong))
+        wrong = Cat(framing_wrong, length_wrong, header_wrong)
+        m.d.comb += self.wrong.eq(Mux(self.valid, wrong, 0))
         return m
