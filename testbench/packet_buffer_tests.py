@@ -92,6 +92,8 @@ class Bench:
             if dut.i__valid.value and dut.i__ready.value:
                 self.pending.append(int(dut.i__payload.value))
                 self.written += 1
+                # One that is discarded as it is written takes its place for a cycle all the same.
+                held_before = max(held_before, len(self.pending) + len(self.committed))
             if dut.discard.value:
                 self.pending.clear()
             elif dut.commit.value:

@@ -1,6 +1,6 @@
 """The beat: the one unit in which bytes move through an Interlock (D4)."""
 
-from amaranth.hdl import Array, Const, Value
+from amaranth.hdl import Array, Cat, Const, Value
 from amaranth.lib import data, stream
 
 BEAT_BYTES = (4, 16)
@@ -31,7 +31,9 @@ def beat_stream(beat_bytes: int) -> stream.Signature:
 
 def keep_is_legal(beat: data.View) -> Value:
     """True where ``keep`` obeys D4: full, or with ``last`` a non-empty run of ones from byte 0."""
-    is_run = beat.keep[0] & ((beat.keep & (beat.keep + 1)) == 0)
+    # Neighbour by neighbour: `keep + 1` would be a carry chain in front of everything that this decides.
+    gaps = beat.keep[1:] & ~beat.keep[:-1]
+    is_run = beat.keep[0] & ~gaps.any()
     return is_run & (beat.keep.all() | beat.last)
 
 
@@ -40,3 +42,13 @@ def keep_for(count: Value, beat_bytes: int) -> Value:
     width = beat_bytes.bit_length() - 1
     table = [(1 << (n or beat_bytes)) - 1 for n in range(beat_bytes)]
     return Array(Const(mask, beat_bytes) for mask in table)[count[:width]]
+
+
+def keep_count(keep: Value) -> Value:
+    """Bytes of a beat with that ``keep``, which must be legal.
+
+    Exactly one byte is followed by none; which one it is takes less time to tell than a sum.
+    """
+    ends = keep & ~Cat(keep[1:], Const(0))
+    bits = range(len(keep).bit_length())
+    return Cat(Cat(end for n, end in enumerate(ends, start=1) if n >> bit & 1).any() for bit in bits)

@@ -104,20 +104,22 @@ class ClearOpen(wiring.Component):
             crc.padding.eq(-parser.place.count),
         ]
 
-        # Stages 2 to 4: bytes that must be zero are looked at in two steps while the CRC is computed.
+        # Stages 2 to 4: bytes that must be zero, and what else may be wrong, are looked at in two steps while
+        # the CRC is computed.
         Stage = data.StructLayout({"place": RecordPlace(beat_bytes), "wrong": 1, "data": 8 * beat_bytes})
         second, third, fourth = (Signal(Stage, name=name) for name in ("second", "third", "fourth"))
         nonzero = Cat(beat.data.word_select(n, 8).any() for n in range(beat_bytes))
         stray = Signal(beat_bytes)
+        wrong_parts = Signal.like(parser.wrong)
         computed = Signal(CRC_BITS)
         with m.If(moving):
             m.d.sync += [
                 second.place.eq(parser.place),
-                second.wrong.eq(parser.wrong),
+                wrong_parts.eq(parser.wrong),
                 second.data.eq(beat.data),
                 stray.eq(nonzero & parser.zeros),
                 third.eq(second),
-                third.wrong.eq(second.wrong | stray.any()),
+                third.wrong.eq(wrong_parts.any() | stray.any()),
                 fourth.eq(third),
                 computed.eq(crc.crc),
             ]

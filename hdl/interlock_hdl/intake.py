@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from interlock_hdl.beat import beat_stream, keep_is_legal
+from interlock_hdl.beat import beat_stream, keep_count, keep_is_legal
 from interlock_hdl.message import (
     MAXIMUM_BITS,
     MESSAGE_HEADER_BYTES,
@@ -163,8 +163,8 @@ class Intake(wiring.Component):
         finished = Signal()  # it is finished, and its last beat is still to come
         maximum_left = Signal(MAXIMUM_BITS)  # bytes of payload that may still come
 
-        # A message that is being refused always has room: the place that its wrong beat found, and left.
-        room = buffer.i.ready & queue.i.ready & ~(streaming & ended)
+        # A message that is being refused needs no room: nothing of it is written any more.
+        room = (buffer.i.ready & queue.i.ready & ~(streaming & ended)) | refusing
         m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & room))
         taken = self.i.valid & self.i.ready & ~self.wipe
 
@@ -176,7 +176,7 @@ class Intake(wiring.Component):
         head_ends = head_left == 0
         header_ends = in_header & head_ends
         descriptor_ends = in_descriptor & head_ends
-        kept = sum(beat.keep)
+        kept = keep_count(beat.keep)
 
         is_peer = header.kind == Kind.PEER
         names_slot = Mux(is_peer, header.peer < self.slots, header.peer == 0)

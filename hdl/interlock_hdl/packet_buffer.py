@@ -93,19 +93,30 @@ class PacketBuffer(wiring.Component):
             at_end = position.address == self.depth - 1
             return Cat(Mux(at_end, 0, position.address + 1)[: len(position.address)], position.lap ^ at_end)
 
-        # Writing.  Places come back to `free` one cycle late, which keeps adders out of the way of `o.ready`.
+        # Writing.  Places come back to `free` one cycle late, which keeps adders out of the way of `o.ready`
+        # and of `discard`: that comes late where it depends on the beat itself.  That `free` is not 0 has a
+        # register of its own, for much may wait for `i.ready`.
         written = self.i.valid & self.i.ready
         after_write = Mux(written, following(write), write)
         pending = Signal(range(self.depth + 1))  # beats written and not yet committed
-        returned = Signal(range(self.depth + 1))
+        dropping = Signal()
+        dropped = Signal(range(self.depth + 1))
+        returned = Signal()
         reading = Signal()
         free = Signal(range(self.depth + 1), init=self.depth)
-        m.d.comb += [self.free.eq(free), self.i.ready.eq((free != 0) & ~self.wipe)]
-        control.d.sync += returned.eq(Mux(self.discard, pending + reading, reading))
+        room = Signal(init=1)
+        m.d.comb += [self.free.eq(free), self.i.ready.eq(room & ~self.wipe)]
+        control.d.sync += [
+            dropping.eq(self.discard),
+            dropped.eq(pending + written),
+            returned.eq(reading),
+            free.eq(free + Mux(dropping, dropped, 0) + returned - written),
+            room.eq(returned | (dropping & (dropped != 0)) | (free > 1) | (free[0] & ~written)),
+        ]
         with control.If(self.discard):
-            control.d.sync += [write.eq(committed), pending.eq(0), free.eq(free + returned)]
+            control.d.sync += [write.eq(committed), pending.eq(0)]
         with control.Else():
-            control.d.sync += [write.eq(after_write), free.eq(free + returned - written)]
+            control.d.sync += write.eq(after_write)
             with control.If(self.commit):
                 control.d.sync += [committed.eq(after_write), pending.eq(0)]
             with control.Else():

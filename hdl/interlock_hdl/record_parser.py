@@ -1,6 +1,6 @@
 """Follows the records of a CLEAR link beat by beat: what each beat is, and whether it may be that."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,6 +19,7 @@ from interlock_hdl.wire import network
 SEQ_BITS = 64
 TYPE_OFFSET, FLAGS_OFFSET, LENGTH_OFFSET = 1, 2, 6  # in the header
 CREDIT_BYTES = 8
+HEADER_PARTS = 4  # in which headers are compared
 ANY = RecordHeader.const(
     # Bits that may be either; what they may be together is looked at apart.
     {"type": 0b111, "flags": RecordFlag.SOM | RecordFlag.EOM, "length": 0xFFFF}
@@ -65,8 +66,9 @@ class RecordParser(wiring.Component):
         All zero unless ``valid``.
     zeros : Out(beat_bytes)
         The bytes that must be zero: padding, and the tag's last twelve.  Zero unless ``valid``.
-    wrong : Out(1)
-        The beat breaks a rule.
+    wrong : Out(6)
+        Any bit: the beat breaks a rule.  The caller registers them one by one, for all of them together are
+        a long way through logic.
     """
 
     def __init__(self, *, beat_bytes: int) -> None:
@@ -78,7 +80,7 @@ class RecordParser(wiring.Component):
                 "moves": In(1),
                 "place": Out(RecordPlace(beat_bytes)),
                 "zeros": Out(beat_bytes),
-                "wrong": Out(1),
+                "wrong": Out(2 + HEADER_PARTS),
             }
         )
 
@@ -120,22 +122,24 @@ class RecordParser(wiring.Component):
         starting = Signal()  # no byte of the body went by yet
         body_ends = left <= beat_bytes
 
-        header_wrong = Signal()
+        rule_wrong = Signal()
+        header_wrong = Signal(HEADER_PARTS)
+        difference = (beat.data ^ expected_bits) & ~any_bits
         with m.FSM():
             with m.State("HEADER"):
                 m.d.comb += [
                     place.header.eq(self.valid),
                     place.begins.eq(self.valid & block_begins),
-                    header_wrong.eq(((beat.data ^ expected_bits) & ~any_bits).any()),
+                    *(part.eq(difference[n::HEADER_PARTS].any()) for n, part in enumerate(header_wrong)),
                 ]
                 unknown = (type_here < RecordType.PREFIX) | (type_here > RecordType.FULL_REQUEST)
                 marked = flags_here & (RecordFlag.SOM | RecordFlag.EOM) != 0
                 with m.If(block_begins & (unknown | (marked & ~of_message))):
-                    m.d.comb += header_wrong.eq(1)
+                    m.d.comb += rule_wrong.eq(1)
                 no_body = Mux(position == length_beat, length == 0, left == 0)
                 with m.If(position == length_beat):
                     with m.If(~length_right):
-                        m.d.comb += header_wrong.eq(1)
+                        m.d.comb += rule_wrong.eq(1)
                     with m.If(goes_by):
                         m.d.sync += left.eq(length)
                 with m.If(goes_by):
@@ -176,5 +180,6 @@ class RecordParser(wiring.Component):
                     m.next = "HEADER"
 
         framing_wrong = (beat.first != place.begins) | (beat.last != place.ends) | ~beat.keep.all()
-        m.d.comb += self.wrong.eq(self.valid & (framing_wrong | header_wrong))
+        wrong = Cat(framing_wrong, rule_wrong, header_wrong)
+        m.d.comb += self.wrong.eq(Mux(self.valid, wrong, 0))
         return m

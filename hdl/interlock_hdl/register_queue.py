@@ -9,6 +9,7 @@ class RegisterQueue(wiring.Component):
     """A first-in first-out queue of ``depth`` words in a shift register.
 
     The word at the output always stands in the same register, and both handshakes depend on registers only.
+    While there is none, ``o.payload`` follows ``i.payload``.
     Being made of registers it is cleared by its reset (``ResetInserter``), which a memory would not be.
 
     Latency: ``latency`` cycles from ``i`` to ``o``.  Throughput: one word a cycle.
@@ -50,7 +51,9 @@ class RegisterQueue(wiring.Component):
         m.d.sync += level.eq(level + push - pop)
         for n, word in enumerate(words):
             above = words[n + 1] if n + 1 < self.depth else word
-            with m.If(push & (level == Mux(pop, n + 1, n))):
+            # A place that is vacant takes whatever stands at `i`: whether that is a word comes late, and then
+            # decides on the level alone.
+            with m.If(level <= Mux(pop, n + 1, n)):
                 m.d.sync += word.eq(self.i.payload)
             with m.Elif(pop):
                 m.d.sync += word.eq(above)

@@ -55,11 +55,12 @@ def _template(fields: data.View) -> Iterator[Value | int]:
 class Tally(wiring.Component):
     """What a summary says about the entries of its scan: totals over exactly the entries that are sent.
 
-    **Latency**: two cycles from ``add`` to the sums.
+    **Latency**: two cycles from ``add``, and from ``clear``, to the sums.
 
     Members
     -------
     clear : In(1)
+        Forgets every entry up to that of this cycle.
     add, entry : In(1), In(Entry)
         The entry leaves in this cycle.  The first one after ``clear`` is the node's own.
     total : Out(128)
@@ -81,23 +82,26 @@ class Tally(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        sums = Module()  # everything that `clear` resets: one cycle late, for so is what is added
         entry = Signal(Entry)
         added = Signal()
+        cleared = Signal()
         is_first = Signal(init=1)
         provenance = entry.provenance
-        m.d.sync += [entry.eq(self.entry), added.eq(self.add)]
-        with m.If(added):
-            m.d.sync += [
+        m.d.sync += [entry.eq(self.entry), added.eq(self.add), cleared.eq(self.clear)]
+        with sums.If(added):
+            sums.d.sync += [
                 is_first.eq(0),
                 self.total.eq(self.total + entry.flops),
                 self.modes.eq(self.modes | provenance.mode),
                 self.flags.eq(self.flags | provenance.flags),
             ]
-            with m.If(is_first):
-                m.d.sync += self.own_weight_table.eq(provenance.weight_table)
-            with m.Elif(provenance.weight_table != self.own_weight_table):
-                m.d.sync += self.mixed.eq(1)
-        return ResetInserter(self.clear)(m)
+            with sums.If(is_first):
+                sums.d.sync += self.own_weight_table.eq(provenance.weight_table)
+            with sums.Elif(provenance.weight_table != self.own_weight_table):
+                sums.d.sync += self.mixed.eq(1)
+        m.submodules.sums = ResetInserter(cleared)(sums)
+        return m
 
 
 class Summary(wiring.Component):
@@ -154,11 +158,16 @@ class Summary(wiring.Component):
         m.submodules.tally = tally = Tally()
         m.d.comb += [tally.clear.eq(self.begin), tally.add.eq(self.add), tally.entry.eq(self.entry)]
 
+        # That a scan is accepted is known late in a cycle: the 192 flip-flops that wait for it take it from a
+        # register.
+        begun = Signal()
+        ticks_then = Signal(64)
+        m.d.sync += [begun.eq(self.begin), ticks_then.eq(self.ticks)]
         counter = Signal(64)
         number = Signal(64)
         ticks = Signal(64)
-        with m.If(self.begin):
-            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(self.ticks)]
+        with m.If(begun):
+            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(ticks_then)]
 
         fields = Signal(SummaryFields)
         m.d.comb += [

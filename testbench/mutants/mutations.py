@@ -177,6 +177,34 @@ MUTATIONS = [
         new="m.submodules.control = ResetInserter(self.flush)(control)",
         test="test_packet_buffer.py",
     ),
+    Mutation(
+        name="a buffer promises room for a beat more than it has",
+        file="packet_buffer.py",
+        old="(free[0] & ~written)",
+        new="free[0]",
+        test="test_packet_buffer.py",
+    ),
+    Mutation(
+        name="a buffer loses the place of a beat that is discarded as it is written",
+        file="packet_buffer.py",
+        old="dropped.eq(pending + written)",
+        new="dropped.eq(pending)",
+        test="test_packet_buffer.py",
+    ),
+    Mutation(
+        name="a last beat may have a gap",
+        file="beat.py",
+        old="beat.keep[0] & ~gaps.any()",
+        new="beat.keep[0]",
+        test="test_intake.py",
+    ),
+    Mutation(
+        name="a message that is refused waits for room",
+        file="intake.py",
+        old="(buffer.i.ready & queue.i.ready) | refusing",
+        new="buffer.i.ready & queue.i.ready",
+        test="test_intake.py",
+    ),
     # On the way in
     Mutation(
         name="payload is released before the merges are done",
