@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In
 from interlock_hdl.config import Bin, OpClass, WeightTable
 from interlock_hdl.counter import FlopCounter
 
+from formal.axi_proof import AxisOutputProof, RegisterBlockProof, StatusLimiterProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ScanProof
@@ -35,6 +36,18 @@ def test_log_scan_shows_every_merge_before_it():
     prove(ScanProof(entries=ENTRIES), mode="prove", depth=2)
 
 
+def test_a_stream_out_keeps_axi_and_never_joins_what_was_cut():
+    prove(AxisOutputProof(), mode="prove", depth=3)
+
+
+def test_registers_answer_once_and_in_time():
+    prove(RegisterBlockProof(), mode="prove", depth=4)
+
+
+def test_status_changes_once_a_period():
+    prove(StatusLimiterProof(), mode="prove", depth=2)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -43,6 +56,9 @@ def test_log_scan_shows_every_merge_before_it():
         (OneLaneProof, {"failing": "plain"}, 9),
         (MergeProof, {"entries": ENTRIES}, 12),
         (ScanProof, {"entries": ENTRIES}, 16),
+        (AxisOutputProof, {}, 10),
+        (RegisterBlockProof, {}, 10),
+        (StatusLimiterProof, {}, 20),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
