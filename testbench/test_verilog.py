@@ -62,7 +62,9 @@ def test_verilator_has_nothing_to_say_but_what_is_named(profile, tmp_path, capsy
     said = set(re.findall(r"^%(?:Warning|Error)-?(\w*):", done.stderr, re.MULTILINE))
     assert said <= WARNINGS | {""}  # "" is the line that counts them
     assert "%Error: Exiting due to" in done.stderr or done.returncode == 0
-    assert "always @*" not in (tmp_path / "top.v").read_text(), "such a block may never run"
+    text = (tmp_path / "top.v").read_text()
+    assert "always @*" not in text, "such a block may never run"
+    assert "[-1:0]" not in text, "no bits are not two bits"
 
 
 def test_a_message_passes_through_the_template(small):

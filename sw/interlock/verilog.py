@@ -172,7 +172,8 @@ def _verilog(component: wiring.Component, name: str) -> str:
     )
     if done.returncode:
         raise BuildFailed(f"Yosys made no Verilog of {name}: {done.stderr.strip()}")
-    return done.stdout
+    # A signal without bits is used nowhere, but Verilog would give it two.
+    return re.sub(r"^ +(?:wire|reg) \[-1:0\] [^;]*;\n", "", done.stdout, flags=re.MULTILINE)
 
 
 def _core_names(top: wiring.Component) -> Iterator[str]:

@@ -80,12 +80,14 @@ def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: 
     """
     __tracebackhide__ = True
     folder.mkdir(parents=True, exist_ok=True)
-    with patch.dict(os.environ, toolchain.environment(), clear=True):
+    # The wheel was configured without the flag by which a compiler takes precompiled headers.
+    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
+    with patch.dict(os.environ, environment, clear=True):
         get_runner("verilator").build(
             sources=[*sources],
             hdl_toplevel=top,
             build_dir=folder,
-            build_args=["-Wno-fatal", "-O3", "--x-assign", "fast", "--x-initial", "fast"],
+            build_args=["-Wno-fatal", "-O3"],
             log_file=folder / "build.log",
             always=True,
         )
