@@ -1,7 +1,8 @@
 """Writes the registers as web pages, a C header and an IP-XACT description.
 
-All three are made by PeakRDL from one SystemRDL file, which is also what the gateware is made from.  Open
-DIR/html/index.html in a browser; docs/registers.md has the same in short.
+All three are made by PeakRDL from one SystemRDL file, which is also what
+the gateware is made from.  Open DIR/html/index.html in a browser;
+docs/registers.md has the same in short.
 """
 
 import shutil

@@ -1,8 +1,9 @@
 """Writes the Interlock as Verilog, with a template that instantiates it.
 
-A profile is a build with a name: --list shows them.  FILE is the module with everything below it; beside
-it go FILE's name with _template.v, a module that does nothing but instantiate it, and with .f, a file list
-for simulators.  docs/integration.md says how to connect the ports.
+A profile is a build with a name: --list shows them.  FILE is the module
+with everything below it.  Beside it go FILE's name with _template.v, a
+module that does nothing but instantiate it, and with .f, a file list for
+simulators.  docs/integration.md says how to connect the ports.
 
   interlock verilog --list
   interlock verilog --profile small -o interlock.v
