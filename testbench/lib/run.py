@@ -80,8 +80,9 @@ def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: 
     """
     __tracebackhide__ = True
     folder.mkdir(parents=True, exist_ok=True)
-    # The wheel was configured without the flag by which a compiler takes precompiled headers.
-    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
+    # The wheel was configured without the flag by which a compiler takes precompiled headers; and optimising
+    # takes longer than the few messages that are simulated.
+    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0"}
     with patch.dict(os.environ, environment, clear=True):
         get_runner("verilator").build(
             sources=[*sources],
