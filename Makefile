@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(firstword $(shell sha256sum pyproject.toml))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test formal mutants campaign demo bench docs clean
+.PHONY: help install lint test formal mutants campaign demo bench registers verilog docs clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -37,6 +37,13 @@ demo: $(INSTALLED) ## a cluster trains a classifier, and its count is checked
 
 bench: $(INSTALLED) ## measures
 	$(BIN)/interlock bench
+
+registers: $(INSTALLED) ## the registers as web pages, C header and IP-XACT, in build/registers
+	$(BIN)/interlock registers
+
+verilog: $(INSTALLED) ## the Interlock as Verilog, in build/verilog; ARGUMENTS='--profile small'
+	mkdir -p build/verilog
+	$(BIN)/interlock verilog -o build/verilog/interlock.v $(ARGUMENTS)
 
 docs: $(INSTALLED) ## README.md and docs/ as web pages
 	$(BIN)/interlock docs

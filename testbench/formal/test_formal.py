@@ -8,6 +8,7 @@ from interlock_hdl.config import Bin, OpClass, WeightTable
 from interlock_hdl.counter import FlopCounter
 
 from formal.change_bits_proof import ChangeProof
+from formal.axi_proof import AxisOutputProof, RegisterBlockProof, StatusLimiterProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.hash_log_proof import HashLogProof
 from formal.credit_proof import CreditProof
@@ -72,6 +73,18 @@ def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
     prove(CreditProof(links=2), mode="prove", depth=7)
 
 
+def test_a_stream_out_keeps_axi_and_never_joins_what_was_cut():
+    prove(AxisOutputProof(), mode="prove", depth=3)
+
+
+def test_registers_answer_once_and_in_time():
+    prove(RegisterBlockProof(), mode="prove", depth=4)
+
+
+def test_status_changes_once_a_period():
+    prove(StatusLimiterProof(), mode="prove", depth=2)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -87,6 +100,9 @@ def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
         (PrefixProof, {"entries": 2}, PREFIX_CYCLES),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),
+        (AxisOutputProof, {}, 10),
+        (RegisterBlockProof, {}, 10),
+        (StatusLimiterProof, {}, 20),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 from amaranth.lib import wiring
+from cocotb_tools.runner import get_runner
 from interlock import toolchain
 from interlock.device import cocotb_model
 from interlock.device.verilate import build
@@ -68,6 +71,37 @@ def run(
         test_dir.mkdir(parents=True)
         broken = _simulate(folder, test_dir, test_module, parameters or {}, testcase, waves, timeout_seconds)
         return _verdict(test_dir, broken)
+
+
+def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: Path) -> list[str]:
+    """Runs the tests of ``test_module`` on module ``top`` of Verilog files.
+
+    Builds with cocotb's own runner, in ``folder``; returns and raises as :func:`run` does.
+    """
+    __tracebackhide__ = True
+    folder.mkdir(parents=True, exist_ok=True)
+    # The wheel was configured without the flag by which a compiler takes precompiled headers; and optimising
+    # takes longer than the few messages that are simulated.
+    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0"}
+    with patch.dict(os.environ, environment, clear=True):
+        get_runner("verilator").build(
+            sources=[*sources],
+            hdl_toplevel=top,
+            build_dir=folder,
+            build_args=["-Wno-fatal", "-O3"],
+            log_file=folder / "build.log",
+            always=True,
+        )
+    broken = cocotb_model.simulate(
+        folder,
+        folder,
+        test_module,
+        top=top,
+        environment={PARAMETERS: "{}", SEED: str(default_seed())},
+        seed=default_seed(),
+    )
+    print((folder / "simulation.log").read_text(errors="replace"))
+    return _verdict(folder, broken)
 
 
 def _simulate(

@@ -47,13 +47,14 @@ def simulate(
     test_dir: Path,
     test_module: str,
     *,
+    top: str = TOP,
     environment: Mapping[str, str],
     seed: int = 0,
     testcase: str | Sequence[str] | None = None,
     waves: bool = False,
     timeout_seconds: int = 300,
 ) -> str | None:
-    """Runs the tests of ``test_module`` on what was built in ``folder``.
+    """Runs the tests of ``test_module`` on what was built in ``folder``, whose module is ``top``.
 
     Leaves ``results.xml`` and ``simulation.log`` in ``test_dir``.  Returns what went wrong with the process,
     if anything did; what the tests found is in the results.
@@ -64,7 +65,7 @@ def simulate(
         try:
             get_runner("verilator").test(
                 test_module=test_module,
-                hdl_toplevel=TOP,
+                hdl_toplevel=top,
                 hdl_toplevel_lang="verilog",
                 build_dir=folder,
                 test_dir=test_dir,
