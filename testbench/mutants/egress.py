@@ -1,210 +1,223 @@
-"""Mutations of the way out: intake, egress, credit, notices."""
+"""Mutations of the way out: intake, samples, records, credit."""
 
 from mutants.mutation import Mutation
 
-MESSAGES = "test_egress.py::test_egress[beats16-egress_tests]"
-STREAMS = "test_egress.py::test_egress[beats16-egress_stream_tests]"
-EPOCHS = "test_egress.py::test_egress[beats16-egress_epoch_tests]"
-CUTTER = "test_stream_cutter.py::test_stream_cutter[beats16]"
-CREDITS = "test_credits.py"
-NOTICES = "test_notices.py::test_notices[beats16]"
-MUX = "test_record_mux.py"
-INTAKE = "test_intake.py::test_intake[beats16-drain-streams-intake_tests]"
-INTAKE_STREAMS = "test_intake.py::test_streams[beats16-intake_stream_tests]"
-FINISH = "test_intake.py::test_streams[beats16-intake_finish_tests]"
-
-EGRESS_MUTATIONS = [
-    # Messages
+EGRESS = [
+    Mutation(
+        name="the total of an export misses the node's own count",
+        file="summary.py",
+        old="self.total.eq(self.total + entry.flops)",
+        new="self.total.eq(Mux(is_first, 0, self.total + entry.flops))",
+        test="test_egress.py::test_egress[beats16]",
+    ),
+    Mutation(
+        name="roll keeps the egress buffer",
+        file="packet_buffer.py",
+        old="m.submodules.control = ResetInserter(self.flush | self.wipe)(control)",
+        new="m.submodules.control = ResetInserter(self.flush)(control)",
+        test="test_packet_buffer.py",
+    ),
     Mutation(
         name="prefix omits its last entry",
         file="sender.py",
         old="words_left.eq(1 + self.n_sessions + self.n_externals)",
         new="words_left.eq(self.n_sessions + self.n_externals)",
-        test=MESSAGES,
+        test="test_egress.py::test_egress[beats16-egress_tests]",
     ),
     Mutation(
         name="a delta calls itself FULL",
         file="sender.py",
         old="prefix.flags.eq(Mux(self.full, PrefixFlag.FULL, PrefixFlag.DELTA))",
         new="prefix.flags.eq(PrefixFlag.FULL)",
-        test=MESSAGES,
-    ),
-    Mutation(
-        name="the total of an export misses the node's own count",
-        file="summary.py",
-        old="self.total.eq(self.total + entry.flops)",
-        new="self.total.eq((self.total + entry.flops) & (~is_first).replicate(len(self.total)))",
-        test=MESSAGES,
+        test="test_egress.py::test_egress[beats16-egress_tests]",
     ),
     Mutation(
         name="a dropped message leaves its sample to the next one",
         file="egress.py",
         old="& ~(in_flight | sampler.sample)",
         new="& ~in_flight",
-        test=STREAMS,
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(
         name="what could never leave is sent after a second grant",
         file="egress.py",
         old="credits.affordable & ~credits.hopeless",
         new="credits.affordable",
-        test=MESSAGES,
+        test="test_egress.py::test_egress[beats16-egress_tests]",
     ),
     Mutation(
         name="records of an ended epoch stay in egress",
         file="sender.py",
         old="with m.If(cut & sends):",
         new="with m.If(cut & (state == State.HEADER)):",
-        test=EPOCHS,
+        test="test_egress.py::test_egress[beats16-egress_epoch_tests]",
     ),
     Mutation(
         name="the end of an epoch takes the last beat of another slot along",
         file="writer.py",
         old="with self._m.If(Mux(stays, ended.bit_select(self.out.slot, 1), cut)):",
         new="with self._m.If(cut):",
-        test=EPOCHS,
+        test="test_egress.py::test_egress[beats16-egress_epoch_tests]",
     ),
-    # Streams
     Mutation(
         name="a cut is offered before it was covered",
         file="stream_cutter.py",
         old="self.cuts.valid.eq(compared)",
         new="self.cuts.valid.eq(pending)",
-        test=CUTTER,
+        test="test_stream_cutter.py::test_stream_cutter[beats16]",
     ),
     Mutation(
         name="what was announced may not be spent",
         file="stream_cutter.py",
         old="overrun.eq(self.count > self.announced), compared.eq(self.count <= self.announced)",
         new="overrun.eq(self.count >= self.announced), compared.eq(self.count < self.announced)",
-        test=CUTTER,
+        test="test_stream_cutter.py::test_stream_cutter[beats16]",
     ),
     Mutation(
         name="a broken stream goes on",
         file="stream_cutter.py",
         old="self.failed.eq(broken | overrun)",
         new="self.failed.eq(overrun)",
-        test=CUTTER,
+        test="test_stream_cutter.py::test_stream_cutter[beats16]",
     ),
     Mutation(
         name="a sample in flight serves the next stream",
         file="stream_cutter.py",
         old="return ResetInserter(self.finish)(m)",
         new="with m.If(self.finish):\n            m.d.sync += waiting.eq(0)\n        return m",
-        test=CUTTER,
+        test="test_stream_cutter.py::test_stream_cutter[beats16]",
     ),
     Mutation(
         name="the window opens a cycle late",
         file="egress.py",
         old="self.window.eq(sender.streaming | (self.scan_started & head.is_stream))",
         new="self.window.eq(sender.streaming)",
-        test=STREAMS,
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(
         name="the window closes before the ABORT has left",
         file="sender.py",
         old="self.streaming.eq(sends & message.is_stream)",
         new="self.streaming.eq(sends & message.is_stream & (state != State.ABORTED))",
-        test=STREAMS,
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(
         name="an ABORT does not make FULL due",
         file="egress.py",
         old="self.require_full.eq(sender.aborted << sender.slot)",
         new="self.require_full.eq(0)",
-        test=STREAMS,
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
-    # Credit
     Mutation(
         name="a balance is not lowered",
         file="credits.py",
         old="Mux(self.refund, self.refund_bytes, -self.cost)",
         new="Mux(self.refund, self.refund_bytes, 0)",
-        test=CREDITS,
+        test="test_credits.py",
     ),
     Mutation(
         name="a credit that meets a payment is lost",
         file="credits.py",
         old="(granting | (arriving[i] & change[i]))",
         new="granting",
-        test=CREDITS,
+        test="test_credits.py",
     ),
     Mutation(
         name="a refund is all that a stream cost",
         file="sender.py",
         old="Mux(state == State.ABORTED, message.cost, cost_left)",
         new="message.cost",
-        test=STREAMS,
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(
         name="credit is granted twice",
         file="notices.py",
         old=" - Mux(is_granted, self.granted_bytes, 0)",
         new="",
-        test=NOTICES,
+        test="test_notices.py::test_notices[beats16]",
     ),
     Mutation(
         name="what is freed while a CREDIT is made is forgotten",
         file="notices.py",
         old="with m.If((state == State.ADD) & (slot == i)):",
         new="with m.If(is_granted):",
-        test=NOTICES,
+        test="test_notices.py::test_notices[beats16]",
     ),
     Mutation(
         name="a notice stands inside a record",
         file="record_mux.py",
         old="with m.If(~under_way):",
         new="with m.If(~under_way | ~self.messages.valid):",
-        test=MUX,
+        test="test_record_mux.py",
     ),
     Mutation(
         name="an offered record makes way for a notice",
         file="record_mux.py",
         old="with m.If(self.o.valid):",
         new="with m.If(passes):",
-        test=MUX,
+        test="test_record_mux.py",
     ),
-    # Intake
     Mutation(
         name="an over-long message is sent all the same",
         file="intake.py",
         old="(payload_taken == payload_beats - 1) & ~beat.last,",
         new="0,",
-        test=INTAKE,
+        test="test_intake.py::test_intake[beats16-drain-streams-intake_tests]",
     ),
     Mutation(
         name="a roll keeps what the intake has to tell",
         file="intake.py",
         old="m.submodules.queue = ResetInserter(self.wipe)(queue)",
         new="m.submodules.queue = queue",
-        test=INTAKE,
+        test="test_intake.py::test_intake[beats16-drain-streams-intake_tests]",
     ),
     Mutation(
         name="a stream may have a byte too many",
         file="intake.py",
         old="scarce & (kept > maximum_left[: exact_log2(self.beat_bytes)]),",
         new="scarce & (kept > maximum_left[: exact_log2(self.beat_bytes)] + 1),",
-        test=INTAKE_STREAMS,
+        test="test_intake.py::test_streams[beats16-intake_stream_tests]",
     ),
     Mutation(
         name="a descriptor's reserved bytes are not looked at",
         file="intake.py",
         old="~descriptor.maximum[MAXIMUM_BITS:].any() & (descriptor.reserved == 0)",
         new="~descriptor.maximum[MAXIMUM_BITS:].any()",
-        test=INTAKE_STREAMS,
-    ),
-    Mutation(
-        name="messages are taken behind a stream",
-        file="intake.py",
-        old="room = buffer.i.ready & queue.i.ready & ~(streaming & ended)",
-        new="room = buffer.i.ready & queue.i.ready",
-        test=FINISH,
+        test="test_intake.py::test_streams[beats16-intake_stream_tests]",
     ),
     Mutation(
         name="the rest of a finished stream stays in the buffer",
         file="intake.py",
         old="state.d.sync += [refusing.eq(1), finished.eq(1)]",
         new="state.d.sync += finished.eq(1)",
-        test=FINISH,
+        test="test_intake.py::test_streams[beats16-intake_finish_tests]",
+    ),
+    Mutation(
+        name="a buffer promises room for a beat more than it has",
+        file="packet_buffer.py",
+        old="(free[0] & ~written)",
+        new="free[0]",
+        test="test_packet_buffer.py",
+    ),
+    Mutation(
+        name="a buffer loses the place of a beat that is discarded as it is written",
+        file="packet_buffer.py",
+        old="dropped.eq(pending + written)",
+        new="dropped.eq(pending)",
+        test="test_packet_buffer.py",
+    ),
+    Mutation(
+        name="messages are taken behind a stream",
+        file="intake.py",
+        old="room = (buffer.i.ready & queue.i.ready & ~(streaming & ended)) | refusing",
+        new="room = (buffer.i.ready & queue.i.ready) | refusing",
+        test="test_intake.py::test_intake[beats16-drain-streams-intake_tests]",
+    ),
+    Mutation(
+        name="a message that is refused waits for room",
+        file="intake.py",
+        old="queue.i.ready & ~(streaming & ended)) | refusing",
+        new="queue.i.ready & ~(streaming & ended))",
+        test="test_intake.py::test_intake[beats16-drain-streams-intake_tests]",
     ),
 ]

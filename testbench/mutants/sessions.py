@@ -1,0 +1,118 @@
+"""Mutations of counter, session, links."""
+
+from mutants.mutation import Mutation
+
+SESSIONS = [
+    Mutation(
+        name="counter wraps instead of saturating",
+        file="counter.py",
+        old="self.total.eq(low | self.saturated.replicate(TOTAL_BITS)),",
+        new="self.total.eq(low),",
+        test="test_counter.py",
+    ),
+    Mutation(
+        name="count is sampled before the pipeline is flushed",
+        file="counter.py",
+        old='take = registers.delay(self.sample, self.latency - 1, name="sample")',
+        new='take = registers.delay(self.sample, self.latency - 2, name="sample")',
+        test="test_counter.py",
+    ),
+    Mutation(
+        name="an unknown class costs the smallest weight",
+        file="counter.py",
+        old="choice.eq(weights.index(self.weights.largest)), row.eq(Bin.OTHER)",
+        new="choice.eq(0), row.eq(Bin.OTHER)",
+        test="test_counter.py",
+    ),
+    Mutation(
+        name="an event above its port's peak is no alarm",
+        file="counter.py",
+        old="over.append(flops > self.issue_ports[number].peak)",
+        new="over.append(flops > 2 * self.issue_ports[number].peak)",
+        test="test_counter.py",
+    ),
+    Mutation(
+        name="an alarm leaves the gates open",
+        file="session.py",
+        old="with m.Elif(causes.any()):\n            m.d.comb += state.next.eq(State.CLOSED)",
+        new="with m.Elif(causes[1:].any()):\n            m.d.comb += state.next.eq(State.CLOSED)",
+        test="test_session.py::test_session",
+    ),
+    Mutation(
+        name="gates open before the buffers are wiped",
+        file="session.py",
+        old="with m.If(self.clear_done & self.wiped):",
+        new="with m.If(self.clear_done):",
+        test="test_session.py::test_session",
+    ),
+    Mutation(
+        name="a new epoch begins while the old one is on its way",
+        file="link.py",
+        old="& self.clean & ~self.ended & ~self.peer.heard",
+        new="& self.clean & ~self.ended",
+        test="test_link.py::test_link_epochs[delay7]",
+    ),
+    Mutation(
+        name="a closed channel opens by itself",
+        file="link.py",
+        old="with m.If(self.close):\n            m.d.sync += closed.eq(1)",
+        new="with m.If(self.close):\n            m.d.sync += closed.eq(0)",
+        test="test_link.py::test_link_epochs[delay7]",
+    ),
+    Mutation(
+        name="exports go on after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, egress.host, self.host_out)",
+        new="self._gate(m, 1, egress.host, self.host_out)",
+        test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="releases go on after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, ingress.rx, self.rx)",
+        new="self._gate(m, 1, ingress.rx, self.rx)",
+        test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="records leave after an alarm",
+        file="interlock.py",
+        old="self._gate(m, session.open, seal.o[i], port.tx)",
+        new="self._gate(m, 1, seal.o[i], port.tx)",
+        test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
+    ),
+    Mutation(
+        name="the seal keeps records of an ended epoch",
+        file="interlock.py",
+        old="seal.flush[i].eq(epoch.ended)",
+        new="seal.flush[i].eq(0)",
+        test="test_attacks_on_sessions.py::test_an_epoch_that_ends_at_any_moment_leaves_nothing_of_it",
+    ),
+    Mutation(
+        name="two sessions of one id are no alarm",
+        file="interlock.py",
+        old="session.alarms[Alarm.OWN_AHEAD].eq(log.own_ahead)",
+        new="session.alarms[Alarm.OWN_AHEAD].eq(0)",
+        test="test_attacks_on_links.py::test_two_sessions_of_one_id_are_an_alarm",
+    ),
+    Mutation(
+        name="a node listens to what it said itself",
+        file="interlock.py",
+        old="ingress.session_id.eq(session.session_id)",
+        new="ingress.session_id.eq(0)",
+        test="test_attacks_on_links.py::test_what_a_node_said_does_not_come_back_to_it",
+    ),
+    Mutation(
+        name="a last beat may have a gap",
+        file="beat.py",
+        old="beat.keep[0] & ~gaps.any()",
+        new="beat.keep[0]",
+        test="test_intake.py",
+    ),
+    Mutation(
+        name="a roll keeps the count",
+        file="interlock.py",
+        old="for block in (*with_memory, counter, egress, seal):",
+        new="for block in (*with_memory, egress, seal):",
+        test="test_attacks_on_sessions.py",
+    ),
+]
