@@ -9,9 +9,9 @@ from formal.register_log_proof import ago
 
 
 class NarrowCredits(Credits):
-    """Counts to 255 only: what it does is the same at any width, and the solver is done in time."""
+    """Counts to 15 only: what it does is the same at any width, and the solver is done in time."""
 
-    grant_bits, cost_bits = 8, 7
+    grant_bits, cost_bits = 4, 3
 
 
 class CreditProof(wiring.Component):
