@@ -186,7 +186,7 @@ class Ingress(wiring.Component):
         finished = Signal()  # nothing is at hand any more
         fault = Signal()
         refused = Signal()
-        outstanding = Signal(range(16))  # merges on their way
+        outstanding = Signal(range(MAX_OUTSTANDING))  # merges on their way
         created = Signal()  # the log has an entry 0
         m.d.comb += refused.eq(self.merged & (self.answer != Answer.OK) & (state == State.PREFIX))
         m.d.sync += outstanding.eq(outstanding + (self.merge.valid & self.merge.ready) - self.merged)

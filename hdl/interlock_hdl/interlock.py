@@ -12,7 +12,7 @@ from interlock_hdl.counter import FlopCounter
 from interlock_hdl.egress import Egress
 from interlock_hdl.events import OpEvent
 from interlock_hdl.external import External
-from interlock_hdl.ingress import Ingress
+from interlock_hdl.ingress import MAX_OUTSTANDING, Ingress
 from interlock_hdl.intake import Intake
 from interlock_hdl.link import LinkEpoch
 from interlock_hdl.log.log import Log
@@ -104,6 +104,7 @@ class Interlock(wiring.Component):
         m.submodules.session = session = Session(key_words=config.key_words)
         m.submodules.counter = counter = self.counter
         m.submodules.log = log = Log(config)
+        assert log.merge_latency < 2 * MAX_OUTSTANDING
         m.submodules.tx_intake = tx_intake = Intake(
             beat_bytes=beat_bytes,
             kinds=(Kind.PEER, Kind.EXPORT),
