@@ -4,7 +4,6 @@ import cocotb
 from ingress_bench import CLEAR, OWN, Bench, credit_record, message_records, notice
 from interlock.model.log import Entry
 from interlock.model.records import DELTA, FULL, PREFIX_HEADER, Prefix, Record, RecordType
-from lib.parameters import parameters
 from lib.streams import cycles
 
 ME, OTHER = Entry(b"\xa0" * 16, 5, 1, 1, CLEAR), Entry(b"\x55" * 16, 1, 1, 1, CLEAR)

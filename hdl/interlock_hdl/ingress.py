@@ -17,6 +17,9 @@ from interlock_hdl.record_rules import EOM, SOM, RecordRules
 from interlock_hdl.record_turns import RecordPort, RecordTurns
 from interlock_hdl.staging import Staging
 
+MAX_OUTSTANDING = 64
+"""More merges than any log has on its way, which is one for every two cycles of its latency."""
+
 
 class State(enum.Enum):
     """What is being done."""
@@ -309,9 +312,7 @@ class Ingress(wiring.Component):
                     m.d.sync += state.eq(State.IDLE)
 
         m.d.comb += fault.eq(
-            malformed
-            | ((state == State.PREFIX) & prefix.fault)
-            | ((state == State.CREDIT) & accounts.fell)
+            malformed | ((state == State.PREFIX) & prefix.fault) | ((state == State.CREDIT) & accounts.fell)
         )
 
         with m.If(finished & ~cut):

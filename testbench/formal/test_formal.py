@@ -7,12 +7,12 @@ from amaranth.lib.wiring import In
 from interlock_hdl.config import Bin, OpClass, WeightTable
 from interlock_hdl.counter import FlopCounter
 
-from formal.change_bits_proof import ChangeProof
 from formal.axi_proof import AxisOutputProof, RegisterBlockProof, StatusLimiterProof
+from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
-from formal.hash_log_proof import HashLogProof
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
+from formal.hash_log_proof import HashLogProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 

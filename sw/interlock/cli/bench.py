@@ -13,7 +13,7 @@ from rich.table import Table
 from interlock.bench import digest
 from interlock.bench.log_report import log_report
 from interlock.bench.report import report
-from interlock.cli.bench_tables import core_table, digest_table, log_table
+from interlock.bench.tables import core_table, digest_table, log_table
 
 
 class Subject(enum.StrEnum):
