@@ -215,7 +215,9 @@ class Bench:
             model = self.models[slot]
             assert self.open >> slot & 1, "a record of a closed epoch was taken"
             assert model.fault is None, f"a record was taken behind a fault: {model.fault}"
-            assert not model.to_merge, "a record was taken before the entries of the one before it were merged"
+            assert not model.to_merge, (
+                "a record was taken before the entries of the one before it were merged"
+            )
             record = self.records[slot].popleft()
             model.take(record, self.log)
             self._note("take", slot)

@@ -99,7 +99,11 @@ def faults(room: int, places: int) -> dict[str, list[Record]]:
         "another speaker behind an abort": [good, abort, prefix(Prefix((OTHER,)).encode())],
         "another speaker in a delta": [*whole, prefix(Prefix((OTHER,), is_delta=True).encode())],
         # Credit
-        "a block more than granted": [good, *[payload(bytes(2048), eom=False)] * (room // 2048), payload(b"")],
+        "a block more than granted": [
+            good,
+            *[payload(bytes(2048), eom=False)] * (room // 2048),
+            payload(b""),
+        ],
         "a message more than granted": [prefix(one, eom=True)] * (room // 16 + 1),
         "credit falls by one": [credit_record(5), credit_record(4)],
         "credit falls to nothing": [credit_record((1 << 64) - 1), credit_record(0)],
@@ -109,7 +113,10 @@ def faults(room: int, places: int) -> dict[str, list[Record]]:
         # The log's answers
         "reserved provenance": said(ME, Entry(b"\x66" * 16, 1, 1, 1, 2))[:1],
         "other mode": [*said(ME, OTHER), prefix(Prefix((ME, Entry(b"\x55" * 16, 1, 2, 1, 1))).encode())],
-        "other weight table": [*said(ME, OTHER), prefix(Prefix((ME, Entry(b"\x55" * 16, 1, 1, 2, 1))).encode())],
+        "other weight table": [
+            *said(ME, OTHER),
+            prefix(Prefix((ME, Entry(b"\x55" * 16, 1, 1, 2, 1))).encode()),
+        ],
         "more sources than places": [prefix(Prefix((ME, *crowd(places))).encode())],
         "more digests than places": [
             prefix(Prefix((ME,), tuple(bytes([i]) * 32 for i in range(places))).encode())

@@ -184,7 +184,9 @@ async def what_was_granted_finds_room_though_the_accelerator_takes_nothing(dut):
     assert bench.is_idle
     bench.stopped = False
     await bench.settle()
-    assert sorted(map(len, bench.out)) == sorted(16 + size for size in [*sizes, rest - 16, bench.staging - 16])
+    assert sorted(map(len, bench.out)) == sorted(
+        16 + size for size in [*sizes, rest - 16, bench.staging - 16]
+    )
     # What was released was granted again.
     bench.message(0, bytes(bench.staging - 16))
     await bench.settle()
@@ -196,7 +198,12 @@ async def one_byte_more_than_granted_closes_the_channel(dut):
     """In one message, in a second one's header, in the last byte of a payload."""
     bench = Bench(dut, rx="long")
     await bench.begin()
-    for sizes in ([bench.staging - 15], [bench.staging - 16, 0], [bench.staging - 32, 0, 0], [100, bench.staging]):
+    for sizes in (
+        [bench.staging - 15],
+        [bench.staging - 16, 0],
+        [bench.staging - 32, 0, 0],
+        [100, bench.staging],
+    ):
         bench.stopped = True
         before = bench.seen["close"]
         for size in sizes:

@@ -33,7 +33,18 @@ class Bench:
             random=self.random,
             unless=lambda: not dut.enable.value,
         )
-        for name in ("enable", "slot", "som", "eom", "length", "settle", "abort", "ended", "peer_known", "peer_id"):
+        for name in (
+            "enable",
+            "slot",
+            "som",
+            "eom",
+            "length",
+            "settle",
+            "abort",
+            "ended",
+            "peer_known",
+            "peer_id",
+        ):
             getattr(dut, name).value = 0
         dut.session_id.value = int.from_bytes(OWN)
         self.introduced = 0
@@ -250,6 +261,8 @@ async def every_bit_of_the_descriptor_is_judged(dut):
         assert await bench.read(0, good, som=True)
         assert await bench.read(0, prefix_of([b"\x11" * 32], flags=flags), som=True) == legal
         await bench.over(0)
-    assert not await bench.read(0, PREFIX_HEADER.pack(
-        n_sessions=0, n_externals=1, flags=FULL, reserved=0, max_bound=0
-    ) + bytes(32), som=True)
+    assert not await bench.read(
+        0,
+        PREFIX_HEADER.pack(n_sessions=0, n_externals=1, flags=FULL, reserved=0, max_bound=0) + bytes(32),
+        som=True,
+    )

@@ -1,0 +1,1 @@
+"""Blocks on the open flow for FPGAs: harness, synthesis, place and route, and what their reports say."""

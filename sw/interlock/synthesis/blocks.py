@@ -1,0 +1,98 @@
+"""What is measured: one line a block."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from interlock_hdl.clear_open import ClearOpen
+from interlock_hdl.clear_seal import ClearSeal
+from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
+from interlock_hdl.counter import FlopCounter
+from interlock_hdl.crc32 import Crc32
+from interlock_hdl.crypto.sha256 import Sha256
+from interlock_hdl.digest import TreeDigest
+from interlock_hdl.egress import Egress
+from interlock_hdl.ingress import Ingress
+from interlock_hdl.intake import Intake
+from interlock_hdl.interlock import Interlock
+from interlock_hdl.link import LinkEpoch
+from interlock_hdl.log.hash_log import HashLog
+from interlock_hdl.log.register_log import RegisterLog
+from interlock_hdl.log.scan import Scan
+from interlock_hdl.message import Kind
+from interlock_hdl.packet_buffer import PacketBuffer
+from interlock_hdl.session import Session
+from interlock_hdl.summary import Summary
+
+from interlock.synthesis.parts import Part
+
+MAIN = InterlockConfig()
+"""The default build, which is what the blocks below are parts of."""
+LARGE = replace(MAIN, log_store=LogStore.HASH, log_entries=1024)
+"""With the log of a large cluster."""
+SMALL = InterlockConfig(
+    beat_bytes=4,
+    links=1,
+    issue_ports=(IssuePort(peak=32),),
+    log_entries=4,
+    message_bytes=512,
+    staging_messages=1,
+    digest_lanes=0,
+)
+"""A build for the smallest boards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A row of the table.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the component.
+    part : Part
+        What it is placed on.
+    open_ports : tuple of str
+        Its ports that hardware leaves unconnected.
+    """
+
+    make: Callable[[], Any]  # a wiring.Component
+    part: Part = Part.ECP5
+    open_ports: tuple[str, ...] = ()
+
+
+def _intake() -> Intake:
+    return Intake(
+        beat_bytes=MAIN.beat_bytes,
+        kinds=(Kind.PEER, Kind.EXPORT),
+        slots=MAIN.links,
+        message_bytes=MAIN.message_bytes,
+        streams=True,
+        drain=True,
+    )
+
+
+BLOCKS: Mapping[str, Block] = {
+    "session": Block(make=lambda: Session(key_words=MAIN.key_words)),
+    "link-epoch": Block(make=LinkEpoch),
+    "crc32": Block(make=lambda: Crc32(beat_bytes=16)),
+    "summary": Block(make=lambda: Summary(beat_bytes=16)),
+    "packet-buffer": Block(make=lambda: PacketBuffer(beat_bytes=16, depth=512)),
+    "intake": Block(make=_intake),
+    "counter": Block(make=lambda: FlopCounter(issue_ports=MAIN.issue_ports, weights=MAIN.weights)),
+    "sha256": Block(make=Sha256),
+    "tree-digest-1": Block(make=lambda: TreeDigest(beat_bytes=16, lanes=1, max_bytes=MAIN.message_bytes)),
+    "register-log-16": Block(make=lambda: RegisterLog(entries=16)),
+    "scan-16": Block(make=lambda: Scan(links=MAIN.links, entries=16)),
+    "hash-log-1024": Block(make=lambda: HashLog(entries=1024)),
+    "hash-log-4096": Block(make=lambda: HashLog(entries=4096)),
+    "clear-seal": Block(make=lambda: ClearSeal(beat_bytes=16, links=MAIN.links)),
+    "clear-open": Block(make=lambda: ClearOpen(beat_bytes=16)),
+    # Its own latency alone depends on the counter's.
+    "egress": Block(make=lambda: Egress(config=MAIN, sample_latency=0, depth=2 * MAIN.message_bytes // 16)),
+    "ingress": Block(make=lambda: Ingress(config=MAIN)),
+    "interlock": Block(make=lambda: Interlock(config=MAIN), open_ports=("trace",)),
+    "interlock-hash-1024": Block(make=lambda: Interlock(config=LARGE), open_ports=("trace",)),
+    "interlock-small": Block(make=lambda: Interlock(config=SMALL), part=Part.ICE40, open_ports=("trace",)),
+}
+"""Every block that is measured, by name; small ones first, for those that take minutes come last."""

