@@ -4,8 +4,8 @@ import json
 
 import pytest
 from interlock import cli
-from interlock.bench import log
-from interlock.bench.core import BenchFailed
+from interlock.bench import delta, log
+from interlock.bench.pair import BenchFailed
 from interlock.bench.log import LogFigures, MergeFigures, measure
 
 
@@ -47,6 +47,7 @@ def made_up(monkeypatch):
         )
 
     monkeypatch.setattr(log, "measure", measure)
+    monkeypatch.setattr(delta, "delta_bytes_ratios", lambda: {"a ring": {"delta_bytes_ratio": 0.25}})
 
 
 @pytest.mark.parametrize("to_file", [True, False], ids=["file", "terminal"])
@@ -57,6 +58,7 @@ def test_json_has_every_figure(to_file, made_up, tmp_path, capsys):
     printed = capsys.readouterr().out
     report = json.loads(path.read_text() if to_file else printed)
     assert ("cycles a merge, insert, 0 % full" in printed) == to_file
+    assert report["delta_bytes_ratio"] == {"a ring": 0.25}
     assert [one["entries"] for one in report["logs"]] == [64, 1024, 16384]
     assert (report["merge_cycles_per_entry"], report["scan_beats_per_cycle"]) == (256, 1 / 128)
     assert report["logs"][0]["merges"][0]["latency_cycles"] == 9

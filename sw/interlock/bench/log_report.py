@@ -5,7 +5,7 @@ import platform
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from interlock.bench import log
+from interlock.bench import delta, log
 from interlock.bench.log import LogFigures
 from interlock.bench.report import versions
 
@@ -18,10 +18,13 @@ class LogReport:
     ----------
     logs : list of LogFigures
         Of each size.
+    deltas : dict
+        What DELTA prefixes save, of golden nodes: see :func:`delta.delta_bytes_ratios`.
     versions, machine : dict
     """
 
     logs: list[LogFigures]
+    deltas: dict[str, dict[str, float | int]]
     versions: dict[str, str]
     machine: dict[str, Any]
 
@@ -30,6 +33,7 @@ class LogReport:
         worst = {
             "merge_cycles_per_entry": max(one.merge_cycles_per_entry for one in self.logs),
             "scan_beats_per_cycle": min(one.scan_beats_per_cycle for one in self.logs),
+            "delta_bytes_ratio": {name: one["delta_bytes_ratio"] for name, one in self.deltas.items()},
         }
         return {"bench": "log", **worst, **asdict(self)}
 
@@ -43,6 +47,7 @@ def log_report() -> LogReport:
     """Measures everything.  Raises as :func:`log.measure`."""
     return LogReport(
         logs=[log.measure(entries) for entries in log.SIZES],
+        deltas=delta.delta_bytes_ratios(),
         versions=versions(),
         machine={"processors": os.cpu_count(), "platform": platform.platform()},
     )
