@@ -5,8 +5,8 @@ import json
 import pytest
 from interlock import cli
 from interlock.bench import delta, log
-from interlock.bench.pair import BenchFailed
 from interlock.bench.log import LogFigures, MergeFigures, measure
+from interlock.bench.pair import BenchFailed
 
 
 @pytest.fixture(scope="module", params=log.SIZES)

@@ -69,9 +69,9 @@ def log_table(result: LogReport) -> Table:
     beside = "the same while entries are merged without a pause"
     table.add_row(beside, *(_text(one.scan_beats_per_cycle_beside_merges) for one in result.logs))
     table.add_section()
-    for name, one in result.deltas.items():
+    for name, saved in result.deltas.items():
         table.add_row(
-            f"bytes of DELTA prefixes to those of FULL ones, {name}", _text(one["delta_bytes_ratio"])
+            f"bytes of DELTA prefixes to those of FULL ones, {name}", _text(saved["delta_bytes_ratio"])
         )
     return table
 
