@@ -15,7 +15,7 @@ from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-PREFIX_CYCLES = 26
+PREFIX_CYCLES = 14
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -46,7 +46,7 @@ def test_no_change_is_lost():
 
 
 def test_no_payload_leaves_before_its_prefix():
-    """In the first cycles, whatever the blocks around do: long enough for two messages."""
+    """In the first cycles, whatever the blocks around do: a message, and the beginning of the next."""
     prove(PrefixProof(entries=2), mode="bmc", depth=PREFIX_CYCLES)
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
         (MergeProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
-        (PrefixProof, {"entries": 2}, PREFIX_CYCLES),
+        (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),
     ],
