@@ -21,7 +21,7 @@ def test_egress(beat_bytes, module):
     run(
         egress,
         module,
-        timeout_seconds=300,
+        timeout_seconds=900,
         parameters={
             "beat_bytes": beat_bytes,
             "links": config.links,
