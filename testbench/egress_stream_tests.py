@@ -192,7 +192,8 @@ async def a_sample_of_a_stream_never_serves_the_next_message(dut, fate, behind):
     for delay in range(60):
         for gap in (0, 3):
             finishes = len(test.finishes)
-            test.send_stream(0, test.random.randbytes(900), breaks_after=delay if fate == "broken" else None)
+            payload, breaks = test.random.randbytes(1500), delay if fate == "broken" else None
+            test.send_stream(0, payload, breaks_after=breaks, pace=0.4)
             await test.until(lambda done=done: len(test.scans) + len(test.drops) > done)
             if fate == "ended":
                 await cycles(dut, delay)

@@ -84,25 +84,29 @@ class PrefixProof(wiring.Component):
         header = Signal(RecordHeader)
         prefix_beats = Signal(range(2 * self.config.log_entries + 4))
         type = Signal(8)
-        inside, over, begun = Signal(), Signal(1, init=1), Signal()
+        inside, was_over, was_begun = Signal(), Signal(1, init=1), Signal()
+        due = Signal()  # the first record of the message at hand; the last beat before it may still be there
         m.d.comb += header.eq(network(beat.data))
         body = passes & ~beat.first
         leaves = passes & ~self.ended
-        whole = prefix_beats == 2 * (1 + total)
+        starts = due & beat.first
+        over, begun = was_over & ~starts, was_begun & ~starts
+        whole = ~starts & (prefix_beats == 2 * (1 + total))
         is_prefix = header.type == RecordType.PREFIX
         is_abort = header.type == RecordType.ABORT
-        with m.If(self.begin):
-            m.d.sync += [prefix_beats.eq(0), over.eq(0), begun.eq(0), inside.eq(0)]
-        with m.Elif(leaves):
+        with m.If(leaves):
             m.d.sync += inside.eq(~beat.last)
             with m.If(beat.first):
-                m.d.sync += [type.eq(header.type), begun.eq(1)]
-                with m.If((header.flags & RecordFlag.EOM).any() | is_abort):
-                    m.d.sync += over.eq(1)
+                ends = (header.flags & RecordFlag.EOM).any() | is_abort
+                m.d.sync += [type.eq(header.type), was_begun.eq(1), was_over.eq(over | ends), due.eq(0)]
+                with m.If(starts):
+                    m.d.sync += prefix_beats.eq(0)
             with m.Elif(type == RecordType.PREFIX):
                 m.d.sync += prefix_beats.eq(prefix_beats + 1)
         with m.If(self.ended):
-            m.d.sync += [inside.eq(0), over.eq(1)]
+            m.d.sync += [inside.eq(0), was_over.eq(1), due.eq(0)]
+        with m.If(self.begin):
+            m.d.sync += due.eq(1)
         m.d.comb += [
             Assert(~leaves | (beat.first != inside)),
             Assert(~(leaves & beat.first) | ~over),

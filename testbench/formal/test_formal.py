@@ -17,7 +17,7 @@ from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-PREFIX_CYCLES = 26
+PREFIX_CYCLES = 14
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -61,7 +61,7 @@ def test_hash_log_keeps_any_one_key_whatever_its_hash():
 
 
 def test_no_payload_leaves_before_its_prefix():
-    """In the first cycles, whatever the blocks around do: long enough for two messages."""
+    """In the first cycles, whatever the blocks around do: a message, and the beginning of the next."""
     prove(PrefixProof(entries=2), mode="bmc", depth=PREFIX_CYCLES)
 
 
@@ -97,7 +97,7 @@ def test_status_changes_once_a_period():
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
         (HashLogProof, {}, 21),
-        (PrefixProof, {"entries": 2}, PREFIX_CYCLES),
+        (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),
         (AxisOutputProof, {}, 10),
