@@ -242,7 +242,7 @@ def test_floods_of_requests_make_the_next_prefix_full_and_no_other(puppet):
 
 
 def test_requests_of_the_host_at_any_time_are_no_flood(puppet):
-    """However often it asks, a FULL_REQUEST leaves for what was asked since the last one, and only while open."""
+    """However often it asks, one FULL_REQUEST answers all of it since the last one, in an open epoch."""
     peer = puppet.peers[0]
     for _ in range(200):
         puppet.node.request_full(0)

@@ -43,7 +43,9 @@ def test_nothing_is_released_while_a_stream_is_open(bench):
     bench.until("cut")
     bench.gateware.forget()
     for peer in bench.peers:
-        peer.send([*peer.message(b"one", peer.entry(5), entry(OTHER, 9)), *peer.message(b"two", peer.entry(6))])
+        peer.send(
+            [*peer.message(b"one", peer.entry(5), entry(OTHER, 9)), *peer.message(b"two", peer.entry(6))]
+        )
     bench.host(data_message(b"from the host"))
     bench.run(2500)
     assert bench.gateware.count("cut") == 0, "the stream is open"
@@ -61,22 +63,28 @@ def test_nothing_is_released_while_a_stream_is_open(bench):
 
 def test_a_message_meets_the_start_of_a_stream_in_every_cycle(bench):
     """It is released before the scan, and then it is in the prefix, or not before the stream has ended."""
+    far, peer = bench.peers
+    begin = bench.node.cycles
+    bench.tell(slow_stream(0, pause=300))
+    bench.settle()
+    (scan,) = (event.cycle - begin for event in bench.gateware.schedule if event.name == "scan")
     before = after = 0
-    for delay in range(0, 200, 2):
-        bench.gateware.forget()
-        peer, far = bench.peers[1], bench.peers[0]
+    for delay in range(scan - 50, scan + 10):
         known = len(far.prefixes)
         bench.tell(slow_stream(0, pause=300))
-        bench.run(delay, step=1)
+        bench.run(delay, step=delay)
+        bench.gateware.forget()
         peer.send(peer.message(b"x", peer.entry(1 + delay)))
+        if delay < scan:
+            bench.run(scan - delay + 50, step=1)
         bench.settle()
         order = [event for event in events_of(bench, "scan", "release", "record") if event[1][0] != 2]
         release = order.index(("release", (1,)))
-        scan = order.index(("scan", (0,)))
+        is_before = ("scan", (0,)) in order[release:]
         last = max(at for at, (name, _) in enumerate(order) if name == "record")
-        assert release < scan or release > last
+        assert is_before or release > last
         told = {int.from_bytes(one.session_id): one.flops for one in far.prefixes[known]}
-        if release < scan:
+        if is_before:
             before += 1
             assert told[peer.session_id] == 1 + delay
         else:
@@ -90,7 +98,11 @@ def test_a_stream_gets_no_further_than_its_bound_covers(bench, spent, bound):
     """One event more than was announced, and nothing of what comes after it leaves."""
     script = Script()
     script.stream(
-        0, 16 * 600, maximum=16 * 600, bound=bound * WORD_FLOPS, work=[work(after=n + 300) for n in range(spent)]
+        0,
+        16 * 600,
+        maximum=16 * 600,
+        bound=bound * WORD_FLOPS,
+        work=[work(after=n + 300) for n in range(spent)],
     )
     script.peer(0, 32)
     bench.tell(script)
@@ -181,7 +193,7 @@ def test_an_alarm_in_a_stream_stops_it_at_once(bench):
     assert bench.alarm == 1 << Alarm.OWN_AHEAD
     assert not any(other.seen.up for other in bench.peers)
     assert bench.peers[0].payloads == []
-    assert bench.gateware.choices["cut"] == 1
+    assert bench.gateware.rtl.byte_count("monitor__tx") < 32 + 40 * 16
 
 
 def test_what_a_stream_announced_may_be_told_and_no_more(bench):
@@ -270,4 +282,4 @@ def test_levels_may_toggle_at_any_time_of_a_stream(bench):
             bench.run(random.randrange(1, 80), step=7)
     bench.settle()
     assert (bench.is_open, bench.alarm) == (True, 0)
-    assert bench.gateware.choices["cut"] > 20
+    assert bench.gateware.choices["cut"] > 10

@@ -46,7 +46,13 @@ class AttackedPuppet(Attacked):
 
 
 def slow_stream(
-    slot: int, *, pause: int, words: int = 4, bound: int = 1 << 40, maximum: int = 4096, work: Work | None = None
+    slot: int,
+    *,
+    pause: int,
+    words: int = 4,
+    bound: int = 1 << 40,
+    maximum: int = 4096,
+    work: Work | None = None,
 ) -> Script:
     """A STREAM that stops for ``pause`` cycles after half of its ``words``, which count up from 0."""
     script = Script()

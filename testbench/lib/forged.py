@@ -1,4 +1,4 @@
-"""Records with right numbers and tags that no node sends: long prefixes, and records without a message's data.
+"""Records with right numbers and tags that no node sends: long prefixes, and records beside messages.
 
 In the CLEAR profile anybody on the wire can make them.
 """

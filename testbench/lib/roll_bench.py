@@ -1,4 +1,4 @@
-"""An Interlock between noisy neighbours, in Amaranth's simulator, where everything that it remembers shows."""
+"""An Interlock between noisy neighbours, in Amaranth's simulator, which shows all that it remembers."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,9 +14,11 @@ from lib.peer import PLENTY, entry
 from lib.snapshot import snapshot
 
 PATIENCE = 3000
-RECENT = 3
-"""Cycles for which something is under way that began."""
-UNDER_WAY = ("take", "merge", "release", "scan", "read", "record", "abort", "grant", "full_request", "cut")
+UNDER_WAY = (
+    *("host_accept", "take", "merge", "release", "grant", "full_request"),
+    *("tx_accept", "scan", "read", "record", "cut", "abort"),
+)
+"""Events of the trace from which something is under way for a while."""
 
 
 class Source:
@@ -51,9 +53,9 @@ class RollBench:
 
     Attributes
     ----------
-    seen : dict of str to int
-        For each event of the trace, how many rolls came within ``RECENT`` cycles of it; how many came while a
-        stream was being sent, and while a message of the host had been accepted and not released.
+    met : dict of str to int
+        How many rolls came right after each of ``UNDER_WAY``; before a message's first beat had gone all the
+        way, for a stream that is being sent and for one of the host's.
     """
 
     def __init__(self, config: InterlockConfig, seed: int) -> None:
@@ -66,10 +68,13 @@ class RollBench:
         self.tx, self.host = Source(dut.tx, width), Source(dut.host_in, width)
         self.links = [Source(port.rx, width) for port in dut.links]
         self.sources = [self.tx, self.host, *self.links]
-        self.seen = dict.fromkeys((*UNDER_WAY, "stream", "external"), 0)
+        self.met = dict.fromkeys((*UNDER_WAY, "stream", "external"), 0)
 
     def differences(self, rolls: int) -> Iterator[dict[str, tuple[object, object]]]:
-        """For each of so many rolls, what is not as after a reset: name, then both values."""
+        """For each of so many rolls, what is not as after a reset: name, then both values.
+
+        They follow the events of ``UNDER_WAY`` in turn, by 0 to 3 cycles.
+        """
         snapshots: list[dict[str, object]] = []
 
         async def testbench(ctx) -> None:
@@ -77,8 +82,8 @@ class RollBench:
             ctx.set(self.dut.random.p, 0x12345678)
             await self._until_open(ctx)
             snapshots.append(snapshot(self.simulator))
-            for _ in range(rolls):
-                await self._fill(ctx, self.random.randrange(20, 260))
+            for number in range(rolls):
+                await self._fill(ctx, UNDER_WAY[number % len(UNDER_WAY)])
                 await self._roll(ctx)
                 await self._until_open(ctx)
                 snapshots.append(snapshot(self.simulator))
@@ -104,7 +109,7 @@ class RollBench:
     async def _roll(self, ctx) -> None:
         dut = self.dut
         inputs = [dut.rx.ready, dut.host_out.ready, dut.reopen, dut.request_full]
-        inputs += [event.valid for event in dut.events]
+        inputs += [signal for event in dut.events for signal in (event.valid, event.count)]
         for port in dut.links:
             inputs += [port.tx.ready, port.rx_levels.up, port.rx_levels.heard]
         ctx.set(dut.roll, 1)
@@ -113,15 +118,15 @@ class RollBench:
         for port in inputs:
             ctx.set(port, 0)
 
-    async def _fill(self, ctx, cycles: int) -> None:
-        """All of them talk at once, for so many cycles."""
+    async def _fill(self, ctx, until: str) -> None:
+        """All of them talk at once, until this has happened a few times."""
         dut, random = self.dut, self.random
         pace = random.choice((0.2, 0.5, 0.9, 1))
         was_open = [False] * len(self.links)
-        recent = dict.fromkeys(self.seen, -RECENT)
         streaming, external = False, 0
+        left, times = random.randrange(4), random.randint(1, 3)
         self._talk()
-        for cycle in range(cycles):
+        for _ in range(PATIENCE):
             for number, port in enumerate(dut.links):
                 was_open[number] = self._answer(ctx, number, port, was_open[number])
                 ctx.set(port.tx.ready, random.random() < pace)
@@ -134,9 +139,7 @@ class RollBench:
                 ctx.set(event.valid, random.random() < 0.2)
                 ctx.set(event.count, 1)
             taken = [source for source in self.sources if source.beats and ctx.get(source.port.ready)]
-            for name in UNDER_WAY:
-                if ctx.get(getattr(dut.trace, name)):
-                    recent[name] = cycle
+            times -= bool(ctx.get(getattr(dut.trace, until)))
             if ctx.get(dut.trace.cut):
                 streaming = not ctx.get(dut.trace.cut_last)
             external += ctx.get(dut.trace.host_accept)
@@ -145,10 +148,13 @@ class RollBench:
             for source in taken:
                 source.beats.popleft()
             assert not ctx.get(dut.alarm)
-        for name in UNDER_WAY:
-            self.seen[name] += cycles - recent[name] <= RECENT
-        self.seen["stream"] += streaming
-        self.seen["external"] += external > 0
+            if times <= 0:
+                left -= 1
+                if left < 0:
+                    break
+        self.met[until] += times <= 0
+        self.met["stream"] += streaming
+        self.met["external"] += external > 0
 
     def _answer(self, ctx, number: int, port, was_open: bool) -> bool:
         """The levels of a peer that opens its link whenever it may, and has much to say then."""
@@ -167,19 +173,23 @@ class RollBench:
         random, longest = self.random, self.config.message_bytes
         for _ in range(6):
             self.host.send(HEADER.pack(kind=Kind.EXTERNAL) + random.randbytes(random.randint(0, longest)))
-        for _ in range(random.randint(0, 4)):
+        for _ in range(random.randint(0, 2)):
             kind = random.choice((Kind.PEER, Kind.EXPORT))
             self.tx.send(HEADER.pack(kind=kind) + random.randbytes(random.randint(0, longest)))
-        stream = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=random.randrange(2), bound=1 << 60)
+        stream = HEADER.pack(
+            kind=Kind.PEER, flags=STREAM, peer=random.randrange(2), bound=random.choice((0, 0, 1 << 60))
+        )
         stream += STREAM_HEADER.pack(maximum=1 << 20)
-        self.tx.send(stream + random.randbytes(16 * random.randint(0, 20)), last=False)
+        self.tx.send(stream + random.randbytes(16 * random.randint(1, 40)), last=False)
 
     def _records(self, number: int) -> Iterator[bytes]:
         """What a peer says in one epoch; its staging is the least, so it says no more than that."""
         random = self.random
         yield Record(RecordType.CREDIT, False, False, 0, encode_credit(PLENTY)).encode()
         yield Record(RecordType.FULL_REQUEST, False, False, 1, b"").encode()
-        prefix = Prefix((entry(0xA0 + number, random.getrandbits(20)), entry(0xC0, random.getrandbits(30))), ())
+        prefix = Prefix(
+            (entry(0xA0 + number, random.getrandbits(20)), entry(0xC0, random.getrandbits(30))), ()
+        )
         (body,) = cut_prefix(prefix.encode())
         yield Record(RecordType.PREFIX, True, False, 2, body).encode()
         payload = random.randbytes(16 * random.randint(1, self.config.message_bytes // 16))
