@@ -7,9 +7,10 @@ from amaranth.back import rtlil
 from interlock.device.assembler import FOREVER, Program
 from interlock.device.loader import data_message
 from interlock.model.command import Command, Opcode, Operand
+from interlock.model.digest import tree_digest
 from interlock.model.messages import HEADER, Kind
 from interlock.wires import HostItem, RawBeat, Segment
-from lib.attacked import Attacked
+from lib.attacked import Attacked, exporter
 from lib.jobs import PROGRAM
 from lib.nodes import gateware, rtl_node, small_config
 from lib.parameters import generator
@@ -245,8 +246,8 @@ def test_work_that_is_done_while_a_message_waits_does_not_leave_uncounted():
 
 
 def test_what_the_host_brings_in_is_marked_for_ever():
-    """An EXTERNAL message that nobody admitted leaves its mark on the node's own entry before it is released,
-    and the mark goes wherever the count goes."""
+    """An EXTERNAL message that nobody admitted leaves its digest in the log, and its mark on the node's own
+    entry, before it is released; both go wherever the count goes."""
     program = Program(origin=PROGRAM, scratch_words=1024)
     with program.loop(FOREVER):
         program.receive(y=0, source=0, words=1)
@@ -254,10 +255,51 @@ def test_what_the_host_brings_in_is_marked_for_ever():
     bench = Attacked(program=program)
     bench.peers[0].send(bench.peers[0].message(b"x"))
     bench.settle()
-    clear, unlogged = 1, 8
-    own, other = bench.peers[1].prefixes[0]
-    assert own.flags == clear | unlogged
+    clear, unadmitted = 1, 4
+    (prefix,) = bench.peers[1].whole_prefixes
+    own, other = prefix.sessions
+    assert own.flags == clear | unadmitted
     assert other.flags == clear
+    assert list(prefix.externals) == [tree_digest(message[HEADER.size :]) for message in program.messages()]
+
+
+def test_what_is_brought_in_twice_is_logged_once():
+    bench = Attacked()
+    for payload in (b"once", b"twice", b"once", b"twice", b"once"):
+        bench.host(data_message(payload))
+    bench.settle()
+    bench.log()
+    digests = [tree_digest(payload) for payload in (b"once", b"twice", b"")]
+    program = [tree_digest(message[HEADER.size :]) for message in exporter().messages()]
+    assert bench.externals == program + digests
+
+
+def test_external_data_that_a_full_log_cannot_hold_is_dropped():
+    """It is neither released nor logged, and pushes nothing out; what is known is released as before."""
+    bench = Attacked()
+    peer = bench.peers[0]
+    peer.send(peer.message(b"", peer.entry(1), *(entry(0xC0 + i, 100 + i) for i in range(3))))
+    bench.settle()
+    log = bench.log()
+    room = bench.config.log_entries - len(log) - len(bench.externals)
+    payloads = [bytes([number]) * 40 for number in range(room + 5)]
+    bench.gateware.forget()
+    bench.host(*map(data_message, payloads))
+    bench.settle()
+    assert bench.gateware.count("host_accept") == len(payloads)
+    assert bench.gateware.released == [data_message(payload) for payload in payloads[:room]]
+    assert bench.log().keys() == log.keys()
+    assert bench.externals[-room:] == [tree_digest(payload) for payload in payloads[:room]]
+    bench.gateware.forget()
+    bench.host(*map(data_message, payloads))
+    bench.settle()
+    assert bench.gateware.released == [data_message(payload) for payload in payloads[:room]]
+    # A peer's sources find no room either, and close its channel.
+    peer.send(peer.message(b"new", peer.entry(2), entry(0xDEAD, 5)))
+    bench.settle()
+    assert not peer.seen.up
+    assert 0xDEAD not in bench.log()
+    assert (bench.is_open, bench.alarm) == (True, 0)
 
 
 def test_the_interlock_is_the_only_way_to_an_accelerator():

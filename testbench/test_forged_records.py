@@ -3,19 +3,18 @@
 In the CLEAR profile a forger can give any record the right number and tag: most of these have them.
 """
 
-from collections.abc import Callable
-
 import pytest
 from interlock.model.records import HEADER, MAX_LENGTH, PREFIX_HEADER, RecordFlag, RecordType, encode_prefix
 from interlock.wires import RawBeat, Segment
 from lib.attacked import Attacked
-from lib.peer import Peer, entry, with_field
+from lib.forged import LONG_PREFIXES, NOTICES, OTHER, Forgery
+from lib.nodes import small_config
+from lib.peer import Peer, entry, renumbered, with_field
 
 MESSAGE_BYTES = 4608
-OTHER = 0xC0
-"""A source that both peers have heard of."""
-Forgery = Callable[[Peer], list]
-"""What a forger makes of a peer that has sent one good message; it may use the peer's next numbers."""
+GRANTED = small_config().staging_bytes
+NEXT = 2
+"""Number of a peer's next record, where a grant was 0 and a good message of one record 1."""
 
 PAYLOAD, PREFIX = RecordType.PAYLOAD, RecordType.PREFIX
 
@@ -24,17 +23,12 @@ def items(peer: Peer, record: bytes) -> list[Segment]:
     return [Segment(record, True, True)]
 
 
-def renumbered(records: list[bytes]) -> list[bytes]:
-    """In this order from 1 on, where a good message of one record was 0."""
-    return [with_field(record, "seq", 1 + number) for number, record in enumerate(records)]
-
-
 def reordered(peer: Peer) -> list[bytes]:
     return list(reversed(peer.message(b"reordered")))
 
 
 def extended(peer: Peer, length: int) -> list[bytes]:
-    """A message whose payload is longer than messages are."""
+    """A message whose payload is longer than what was granted for it, or not."""
     return peer.message(bytes(length))
 
 
@@ -47,9 +41,9 @@ MESSAGES: dict[str, Forgery] = {
     "prefix_stripped": lambda peer: [peer.record(PAYLOAD, b"stripped", eom=True)],
     "prefix_of_another_source": lambda peer: peer.message(b"swapped", entry(OTHER), peer.entry()),
     "prefix_of_nobody": lambda peer: peer.message(b"swapped", entry(0)),
-    "replayed": lambda peer: [with_field(peer.message(b"")[0], "seq", 0)],
+    "replayed": lambda peer: [with_field(peer.message(b"")[0], "seq", NEXT - 1)],
     "reordered": reordered,
-    "reordered_and_renumbered": lambda peer: renumbered(reordered(peer)),
+    "reordered_and_renumbered": lambda peer: renumbered(reordered(peer), NEXT),
     "record_lost": lambda peer: [(m := peer.message(bytes(MESSAGE_BYTES)))[0], m[2]],
     "end_lost": lambda peer: [*peer.message(bytes(MESSAGE_BYTES))[:2], peer.message(b"next")[0]],
     "middle_of_a_message_is_short": lambda peer: [
@@ -57,8 +51,8 @@ MESSAGES: dict[str, Forgery] = {
         peer.record(PAYLOAD, bytes(MAX_LENGTH - 16)),
         peer.record(PAYLOAD, bytes(16), eom=True),
     ],
-    "extended_by_a_byte": lambda peer: extended(peer, MESSAGE_BYTES + 1),
-    "extended_by_a_record": lambda peer: extended(peer, 2 * MAX_LENGTH),
+    "longer_than_granted_by_a_byte": lambda peer: extended(peer, GRANTED - 16 + 1),
+    "longer_than_granted_by_a_record": lambda peer: extended(peer, GRANTED - 16 + MAX_LENGTH),
     "prefix_duplicated": lambda peer: [peer.prefix(peer.entry()), *peer.message(b"twice")],
     "spliced_into_another": second,
     "prefix_without_som": lambda peer: [peer.prefix(peer.entry(), som=False, eom=True)],
@@ -110,7 +104,7 @@ def headers() -> dict[str, Forgery]:
         "reserved": (1, 0x80),
         "channel": (1, 0x8000),
         "length": (0, 1, 16, MAX_LENGTH + 1, 0xFFFF),
-        "seq": (0, 2, 1 << 63),
+        "seq": (0, NEXT - 1, NEXT + 1, 1 << 63),
     }
     assert wrong.keys() == HEADER.fields.keys()
 
@@ -124,12 +118,11 @@ def prefixes() -> dict[str, Forgery]:
     """Every field of a prefix, with values that are not legal there; tags are right."""
     wrong = {
         "n_sessions": (0, 1, 3, 1 << 31, (1 << 32) - 1),
-        "n_externals": (1, 1 << 31),
-        "flags": (0, 2, 3, 5, 1 << 31),
+        "n_externals": (1, 1 << 31, (1 << 32) - 1),
+        "flags": (0, 3, 4, 5, 6, 1 << 31),
         "reserved": (1, 1 << 63),
-        "max_bound": (1, 1 << 95),
     }
-    assert wrong.keys() == PREFIX_HEADER.fields.keys()
+    assert wrong.keys() | {"max_bound"} == PREFIX_HEADER.fields.keys()
 
     def forgery(name: str, value: int) -> Forgery:
         field = PREFIX_HEADER.fields[name]
@@ -200,6 +193,8 @@ CASES = {
         ("header", headers()),
         ("prefix", prefixes()),
         ("entry", entries()),
+        ("long", LONG_PREFIXES),
+        ("notice", NOTICES),
         ("bit", bits()),
     )
     for name, forgery in cases.items()

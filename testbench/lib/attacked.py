@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from interlock.device.assembler import FOREVER, HOST, Program
 from interlock.device.loader import data_message
+from interlock.device.lockstep import LockstepNode
 from interlock.model.log import ENTRY_BYTES, Entry
 from interlock.model.messages import HEADER, Kind
 from interlock.model.summary import Summary
 from interlock.wires import Rolled, Segment
+from interlock_hdl.config import InterlockConfig
 
 from lib.jobs import PROGRAM
 from lib.nodes import lockstep_node, small_config
@@ -35,6 +37,8 @@ class Attacked:
     Parameters
     ----------
     beat_bytes : int
+        Of the small node that it is, unless ``config`` says something else.
+    config : InterlockConfig, optional
     program : Program, optional
         What its accelerator runs; :func:`exporter`, for :meth:`log`, unless given.
     words : sequence of int
@@ -45,21 +49,42 @@ class Attacked:
     node : LockstepNode
     gateware : WatchedNode
     peers : list of Peer
+    externals : list of bytes
+        The digests in the log of the last export.
     """
 
     def __init__(
-        self, *, beat_bytes: int = 16, program: Program | None = None, words: Sequence[int] = WORDS
+        self,
+        *,
+        beat_bytes: int = 16,
+        config: InterlockConfig | None = None,
+        program: Program | None = None,
+        words: Sequence[int] = WORDS,
     ) -> None:
-        self.config = small_config(beat_bytes)
-        self.node = lockstep_node(self.config, serial=1)
+        self.config = config or small_config(beat_bytes)
+        self.node = self.make()
         self.gateware = self.node.node
         self.peers = [
-            Peer(self.node, slot, session_id=0xA0 + slot, beat_bytes=beat_bytes) for slot in range(2)
+            Peer(self.node, slot, session_id=0xA0 + slot, beat_bytes=self.config.beat_bytes)
+            for slot in range(2)
         ]
+        self.externals: list[bytes] = []
         self._from_host: list[Segment | Rolled] = []
         self.node.push_random(words)
-        self.host(*(program or exporter()).messages())
+        self.begin(program)
         self.settle()
+
+    def make(self) -> LockstepNode:
+        """The node."""
+        return lockstep_node(self.config, serial=1)
+
+    def begin(self, program: Program | None) -> None:
+        """What its accelerator is told first."""
+        self.host(*(program or exporter()).messages())
+
+    def ask(self) -> None:
+        """Has the accelerator export an empty message."""
+        self.host(data_message(b""))
 
     def run(self, cycles: int, *, step: int = 20) -> None:
         """Runs the node and the ends of its links."""
@@ -115,15 +140,16 @@ class Attacked:
         return whole(items)
 
     def export(self) -> tuple[list[Entry], Summary]:
-        """Has the accelerator export something; the log that goes with it, and the summary."""
-        self.host(data_message(b""))
+        """Has the accelerator export something; the sources in the log that goes with it, and the summary."""
+        self.ask()
         self.settle()
         *_, log, summary, payload = self.exported()
         assert [message[0] for message in (log, summary, payload)] == [Kind.LOG, Kind.SUMMARY, Kind.EXPORT]
-        entries = [
-            Entry.decode(log[at : at + ENTRY_BYTES]) for at in range(HEADER.size, len(log), ENTRY_BYTES)
-        ]
-        return entries, Summary.decode(summary[HEADER.size :])
+        told = Summary.decode(summary[HEADER.size :])
+        words = [log[at : at + ENTRY_BYTES] for at in range(HEADER.size, len(log), ENTRY_BYTES)]
+        assert len(words) == told.n_sessions + told.n_externals
+        self.externals = words[told.n_sessions :]
+        return [Entry.decode(word) for word in words[: told.n_sessions]], told
 
     def log(self) -> dict[int, int]:
         """FLOPs of every source that the node knows of."""

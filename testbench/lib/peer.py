@@ -43,6 +43,11 @@ def with_field(record: bytes, name: str, value: int) -> bytes:
     return changed if name == "length" else reseal(changed)
 
 
+def renumbered(records: Iterable[bytes], begin: int) -> list[bytes]:
+    """Records as if they were said in this order, from ``begin`` on."""
+    return [with_field(record, "seq", begin + number) for number, record in enumerate(records)]
+
+
 def with_seq(record: bytes, seq: int) -> bytes:
     """A record of another place in its epoch."""
     return with_field(record, "seq", seq)
@@ -90,7 +95,7 @@ class Peer:
         self.beat_bytes = beat_bytes
         self.credit = credit
         self._node = node
-        self._slot = slot
+        self.slot = slot
         self.session_id = session_id
         self.wants_up = True
         self.own = self.seen = Level(up=False, heard=False)
@@ -108,7 +113,7 @@ class Peer:
 
     def look(self) -> None:
         """Takes what the node has sent, and answers its levels."""
-        for item in self._node.pop_link(self._slot):
+        for item in self._node.pop_link(self.slot):
             if isinstance(item, Level):
                 self._answer(item)
             else:
@@ -136,7 +141,7 @@ class Peer:
         """Changes its levels, whether it may or not."""
         if level != self.own:
             self.own = level
-            self._node.push_link(self._slot, [level])
+            self._node.push_link(self.slot, [level])
 
     def fall(self) -> None:
         """Ends the epoch, and lets it open again."""
@@ -182,7 +187,7 @@ class Peer:
 
     def push(self, items: Iterable[Segment | RawBeat]) -> None:
         """Sends anything."""
-        self._node.push_link(self._slot, items)
+        self._node.push_link(self.slot, items)
 
     @property
     def decoded(self) -> list[Record]:

@@ -1,0 +1,68 @@
+"""A node in lockstep of which a test has everything in its hands: host, peers, and every beat of ``tx``."""
+
+from collections.abc import Sequence
+
+from interlock.device.assembler import Program
+from interlock.device.lockstep import LockstepNode
+from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
+
+from lib.attacked import WORDS, Attacked
+from lib.nodes import BUILDS, puppet_node
+from lib.script import Script, Work, payload_of
+
+LONG = 1 << 20
+"""Cycles longer than any test."""
+
+
+class AttackedPuppet(Attacked):
+    """An :class:`Attacked` node whose accelerator is a puppet."""
+
+    def __init__(self, *, words: Sequence[int] = WORDS) -> None:
+        super().__init__(config=BUILDS["wide"], words=words)
+
+    def make(self) -> LockstepNode:
+        return puppet_node(self.config, serial=1)
+
+    def begin(self, program: Program | None) -> None:
+        """Nothing."""
+
+    def ask(self) -> None:
+        script = Script()
+        script.export(0)
+        self.tell(script)
+
+    def tell(self, script: Script) -> None:
+        """The host sends a script."""
+        self.host(*script.messages(self.config.message_bytes))
+
+    def until(self, event: str, *, step: int = 5) -> None:
+        """Runs until this happens once more."""
+        before = self.gateware.choices[event]
+        for _ in range(4000):
+            if self.gateware.choices[event] > before:
+                return
+            self.run(step, step=step)
+        raise AssertionError(f"no {event}")
+
+
+def slow_stream(
+    slot: int,
+    *,
+    pause: int,
+    words: int = 4,
+    bound: int = 1 << 40,
+    maximum: int = 4096,
+    work: Work | None = None,
+) -> Script:
+    """A STREAM that stops for ``pause`` cycles after half of its ``words``, which count up from 0."""
+    script = Script()
+    header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=slot, bound=bound)
+    script.raw([header, STREAM_HEADER.pack(maximum=maximum)], last=False)
+    payload = payload_of(0, words)
+    parts = [payload[at : at + 16] for at in range(0, len(payload), 16)]
+    script.raw(parts[: words // 2], first=False, last=False)
+    script.wait(pause)
+    if work:
+        script.events(port=work.port, op_class=work.op_class, count=work.count, repeat=work.repeat)
+    script.raw(parts[words // 2 :], first=False)
+    return script
