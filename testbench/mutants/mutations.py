@@ -9,6 +9,12 @@ LOG = "test_log.py"
 LOG_FLIPS = "test_flips.py::test_every_flip_is_safe[log-2]"
 EGRESS = "test_egress.py::test_egress[beats16]"
 INGRESS = "test_ingress.py::test_ingress[beats16]"
+INGRESS_ENDS = "test_ingress.py::test_ends[beats16]"
+RULES = "test_ingress.py::test_rules[beats16]"
+PREFIXES = "test_prefix_reader.py::test_prefix_reader[beats16]"
+ACCOUNTS = "test_accounts.py::test_accounts[beats16]"
+RELEASE = "test_release.py::test_release[beats16]"
+EXTERNAL = "test_external.py::test_external[lanes1-beats16]"
 SESSION = "test_session.py::test_session"
 LINK = "test_link.py::test_link_epochs[delay7]"
 SESSIONS = "test_attacks_on_sessions.py"
@@ -222,25 +228,151 @@ MUTATIONS = [
         test=INGRESS,
     ),
     Mutation(
+        name="an aborted payload stays in the buffer",
+        file="ingress.py",
+        old="staging.discard.eq(aborts),",
+        new="staging.discard.eq(0),",
+        test=INGRESS,
+    ),
+    Mutation(
+        name="who spoke is remembered for ever",
+        file="ingress.py",
+        old="m.d.sync += channels[i].eq(0)",
+        new="m.d.sync += channels[i].message_open.eq(0)",
+        test=INGRESS_ENDS,
+    ),
+    Mutation(
+        name="an entry that the log refuses is passed over",
+        file="ingress.py",
+        old="with m.Elif(fault | refused):",
+        new="with m.Elif(fault):",
+        test=RULES,
+    ),
+    Mutation(
+        name="a message may cost a block more than was granted",
+        file="record_rules.py",
+        old="(self.room < whole_blocks)",
+        new="(self.room + BLOCK_BYTES < whole_blocks)",
+        test=RULES,
+    ),
+    Mutation(
+        name="a message may begin with no room for its header",
+        file="record_rules.py",
+        old="self.message_open | (self.room < MESSAGE_HEADER_BYTES)",
+        new="self.message_open",
+        test=RULES,
+    ),
+    Mutation(
+        name="a prefix goes on though nothing of it is left",
+        file="record_rules.py",
+        old="~self.middle) | ~fits",
+        new="0) | ~fits",
+        test=RULES,
+    ),
+    Mutation(
+        name="behind an abort comes a payload without a header",
+        file="message_writer.py",
+        old="(self.commit | self.abort) << self.slot",
+        new="self.commit << self.slot",
+        test=INGRESS,
+    ),
+    Mutation(
         name="entry 0 may be anybody's",
         file="prefix_reader.py",
-        old="(entry.session_id == self.session_id) | (self.peer_known & (entry.session_id != self.peer_id))",
-        new="entry.session_id == self.session_id",
-        test=INGRESS,
+        old="self.peer_known & (entry.session_id != self.peer_id)",
+        new="0",
+        test=PREFIXES,
+    ),
+    Mutation(
+        name="a DELTA may come before a FULL prefix",
+        file="prefix_reader.py",
+        old="(is_full | (is_delta & ~channel.due))",
+        new="(is_full | is_delta)",
+        test=PREFIXES,
+    ),
+    Mutation(
+        name="a DELTA may come behind an abort",
+        file="prefix_reader.py",
+        old="with top.If(self.abort[i] | self.ended[i]):",
+        new="with top.If(self.ended[i]):",
+        test=PREFIXES,
+    ),
+    Mutation(
+        name="the sum of two counts wraps",
+        file="prefix_reader.py",
+        old="left = Signal(33)",
+        new="left = Signal(32)",
+        test=PREFIXES,
+    ),
+    Mutation(
+        name="EOM may come before a prefix ends",
+        file="prefix_reader.py",
+        old="right.eq(descriptor_right & fits & (short | ~self.eom))",
+        new="right.eq(descriptor_right & fits)",
+        test=PREFIXES,
+    ),
+    Mutation(
+        name="an abort keeps the room",
+        file="accounts.py",
+        old="Mux(at_hand & self.abort, each.used, 0)",
+        new="0",
+        test=ACCOUNTS,
+    ),
+    Mutation(
+        name="a CREDIT takes a beat of the record behind it",
+        file="accounts.py",
+        old="self.beats.ready.eq(~read & ~subtracted)",
+        new="self.beats.ready.eq(1)",
+        test=ACCOUNTS,
+    ),
+    Mutation(
+        name="a CREDIT of an ended epoch counts",
+        file="accounts.py",
+        old="subtracted.eq(read & ~cut)",
+        new="subtracted.eq(read)",
+        test=ACCOUNTS,
     ),
     Mutation(
         name="a message is released although its epoch has ended",
         file="release.py",
         old="self.flush.eq((pending | self.stale) & ~in_progress),",
         new="self.flush.eq(0),",
-        test=INGRESS,
+        test=RELEASE,
+    ),
+    Mutation(
+        name="a message is released inside a window",
+        file="release.py",
+        old="with m.Elif(turns.any & ~self.hold):",
+        new="with m.Elif(turns.any):",
+        test=RELEASE,
+    ),
+    Mutation(
+        name="a slot is clean before its last message has left",
+        file="release.py",
+        old="self.clean.eq(~(pending | self.stale)),",
+        new="self.clean.eq(~self.stale),",
+        test=RELEASE,
+    ),
+    Mutation(
+        name="a message's last block is not freed",
+        file="release.py",
+        old="((beats + beats_a_block) >> exact_log2(beats_a_block))",
+        new="(beats >> exact_log2(beats_a_block))",
+        test=RELEASE,
     ),
     Mutation(
         name="external data is released before it is logged",
-        file="staging.py",
-        old="release.offered.eq(Cat(Const(-1, links), permits != 0)),",
-        new="release.offered.eq(Cat(Const(-1, links), 1)),",
-        test=INGRESS,
+        file="external.py",
+        old="self.o.valid.eq(held.valid & passes),",
+        new="self.o.valid.eq(held.valid),",
+        test=EXTERNAL,
+    ),
+    Mutation(
+        name="external data that the log refused is released",
+        file="external.py",
+        old="with m.If(self.answer != Answer.OK):",
+        new="with m.If(0):",
+        test=EXTERNAL,
     ),
     Mutation(
         name="a record's tag is not compared",
