@@ -95,7 +95,8 @@ class Credits:
             if cycle == end_at:
                 dut.ended.value = dut.beats__valid.value = 0
                 await RisingEdge(dut.clk)
-                assert not (dut.credit.value or dut.fell.value)
+                assert not (dut.credit.value)
+                assert not (dut.fell.value)
                 await cycles(dut, 1)
                 return None
         increase = int(dut.credit_bytes.value)

@@ -113,8 +113,7 @@ class Bench:
 
     def create(self) -> None:
         """Entry 0 of the log."""
-        own = pack(MergeRequest["entry"].shape, _bits(Entry(OWN, 0, 1, 1, CLEAR)))
-        self.local.send(own | 1 << MergeRequest["own"].offset)
+        self.local.send({"entry": _bits(Entry(OWN, 0, 1, 1, CLEAR)), "external": 0, "own": 1})
 
     def grant(self, slot: int, amount: int) -> None:
         """A CREDIT leaves, some cycles later."""
@@ -174,12 +173,12 @@ class Bench:
     async def settle(self, *, limit: int = 20_000) -> None:
         """Waits until everything that was sent has come out or was dropped."""
         for _ in range(limit):
-            if self.is_idle and not (self.leaving or self.externals or self._grants):
-                if not any(model.complete for model in self.models):
-                    await cycles(self.dut, 10)
-                    for slot, model in enumerate(self.models):
-                        assert model.fault is None, f"channel {slot} should be closed: {model.fault}"
-                    return
+            waiting = self.leaving or self.externals or self._grants
+            if self.is_idle and not (waiting or any(model.complete for model in self.models)):
+                await cycles(self.dut, 10)
+                for slot, model in enumerate(self.models):
+                    assert model.fault is None, f"channel {slot} should be closed: {model.fault}"
+                return
             await cycles(self.dut, 1)
         raise AssertionError(f"not finished after {limit} cycles: {self.records} {self.leaving}")
 
@@ -275,7 +274,8 @@ class Bench:
                 assert bool(dut.entry_merged.value) == self.created
                 self.created = True
                 return
-            assert dut.entry_merged.value and not dut.local_merged.value
+            assert dut.entry_merged.value
+            assert not dut.local_merged.value
             slot = int(dut.merging.value)
             expected = self.models[slot].to_merge[0]
             bits = pack(MergeRequest["entry"].shape, request["entry"]).to_bytes(32)
@@ -284,7 +284,8 @@ class Bench:
             assert self.models[slot].merge(self.log).closes == bool(dut.answer.value)
             self.seen["merge"] += 1
         else:
-            assert not (dut.entry_merged.value or dut.local_merged.value)
+            assert not (dut.entry_merged.value)
+            assert not (dut.local_merged.value)
 
     def _drive_log(self) -> None:
         dut = self.dut

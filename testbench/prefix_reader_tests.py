@@ -1,6 +1,6 @@
 """Runs in the simulator: PrefixReader, record by record, against the descriptor's arithmetic."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import cocotb
 from cocotb.triggers import RisingEdge
@@ -139,7 +139,7 @@ async def an_entry_is_offered_one_cycle_after_its_last_beat(dut):
         begun = cycle_number()
         assert await bench.read(0, body, som=True)
         times = [when for when, _ in bench.entries.taken]
-        gaps = {after - before for before, after in zip(times, times[1:], strict=False)}
+        gaps = {after - before for before, after in pairwise(times)}
         assert gaps <= {beats}
         # The first beat is there in the second cycle; of an entry, the last one before it is offered.
         assert times[0] == begun + 2 + 2 * beats
@@ -148,7 +148,7 @@ async def an_entry_is_offered_one_cycle_after_its_last_beat(dut):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def a_length_that_does_not_fit_is_found_before_any_entry_is_offered(dut):
-    """Counts up to the largest, in one section or both, with every length at an edge, with EOM and without."""
+    """Counts up to the largest, in one section or both, every length at an edge, EOM or not."""
     bench = Bench(dut)
     await bench.begin()
     edges = (1, 2, 126, 127, 128, 129, 255, HUGE - 1, HUGE)

@@ -46,8 +46,10 @@ class Ingress(wiring.Component):
     granted, so there is always room for it, and no record waits for another channel or for the accelerator.
 
     **Throughput**: one beat of a record's body a cycle, records without a pause between them.  A prefix takes
-    three cycles more, until the log has answered, and a message's header its beats: no more than what header
-    and tag of its first two records take on a link, so that messages are read as fast as they come.
+    a cycle more, until the log has answered its last entry; a message's header its beats; a CREDIT two cycles
+    more.  That is less than what header and tag of its records take on a link, so that messages are read as
+    fast as they come.  **Latency**: ``PacketBuffer.latency`` and a cycle from a message's last beat to
+    ``released``, if nothing is being released.
 
     Parameters
     ----------

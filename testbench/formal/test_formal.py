@@ -13,11 +13,13 @@ from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, Weighin
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
 from formal.hash_log_proof import HashLogProof
+from formal.ingress_proof import ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
 PREFIX_CYCLES = 14
+RELEASE_CYCLES = 24
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -85,6 +87,11 @@ def test_status_changes_once_a_period():
     prove(StatusLimiterProof(), mode="prove", depth=2)
 
 
+def test_only_whole_messages_of_this_epoch_are_released():
+    """In the first cycles: enough for a payload to come out, and for an epoch to end in any of them."""
+    prove(ReleaseProof(), mode="bmc", depth=RELEASE_CYCLES)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -103,6 +110,7 @@ def test_status_changes_once_a_period():
         (AxisOutputProof, {}, 10),
         (RegisterBlockProof, {}, 10),
         (StatusLimiterProof, {}, 20),
+        (ReleaseProof, {}, RELEASE_CYCLES),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):

@@ -1,0 +1,32 @@
+"""External: digest, mark, release, with a digest core and without; and what a full log does."""
+
+import pytest
+from interlock_hdl.config import InterlockConfig
+from interlock_hdl.digest import TreeDigest
+from interlock_hdl.external import External
+from lib.run import run
+
+SIZES = (0, 1, 16, 100, 700, 1024)
+AROUND = 8
+"""Cycles beside the digest's: two merges of two cycles each, and what leads from one to the other."""
+
+
+@pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
+@pytest.mark.parametrize("lanes", [0, 1], ids=lambda n: f"lanes{n}")
+def test_external(beat_bytes, lanes):
+    config = InterlockConfig(beat_bytes=beat_bytes, message_bytes=2048, digest_lanes=lanes)
+    latency = {}
+    if lanes:
+        digest = TreeDigest(beat_bytes=beat_bytes, lanes=lanes, max_bytes=config.message_bytes)
+        latency = {str(size): digest.latency(size) + AROUND for size in SIZES}
+    run(
+        External(config=config),
+        "external_tests",
+        parameters={
+            "beat_bytes": beat_bytes,
+            "message_bytes": config.message_bytes,
+            "lanes": lanes,
+            "entries": 30,
+            "latency": latency,
+        },
+    )
