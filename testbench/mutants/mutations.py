@@ -317,7 +317,7 @@ MUTATIONS = [
         file="registers/block.py",
         old="write.eq(address_held & word_held & ~bus.bvalid),",
         new="write.eq(address_held & word_held),",
-        test="formal/test_formal.py::test_registers_answer_once_and_in_time",
+        test=REGISTERS,
     ),
     Mutation(
         name="a read of a request is OKAY",
