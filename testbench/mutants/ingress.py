@@ -15,7 +15,7 @@ INGRESS = [
         file="release.py",
         old="self.flush.eq((pending | self.stale) & ~in_progress),",
         new="self.flush.eq(0),",
-        test="test_release.py::test_release[beats16]",
+        test="test_ingress.py::test_ingress[beats16]",
     ),
     Mutation(
         name="a record's tag is not compared",

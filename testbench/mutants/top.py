@@ -64,7 +64,7 @@ TOP = [
         file="registers/block.py",
         old="write.eq(address_held & word_held & ~bus.bvalid),",
         new="write.eq(address_held & word_held),",
-        test="formal/test_formal.py::test_registers_answer_once_and_in_time",
+        test="test_axi.py::test_registers",
     ),
     Mutation(
         name="a read of a request is OKAY",
