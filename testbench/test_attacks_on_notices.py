@@ -258,3 +258,17 @@ def test_requests_of_the_host_at_any_time_are_no_flood(puppet):
     peer.wants_up = True
     puppet.settle()
     assert FULL_REQUEST not in {record.type for record in peer.decoded}
+
+
+def test_a_request_of_the_host_meets_one_that_leaves_in_every_cycle(puppet):
+    """It is answered by that one, or by one of its own."""
+    sent = []
+    for delay in range(1, 40):
+        before = puppet.gateware.choices["full_request"]
+        puppet.node.request_full(0)
+        puppet.run(delay, step=delay)
+        puppet.node.request_full(0)
+        puppet.settle()
+        sent.append(puppet.gateware.choices["full_request"] - before)
+    assert sent == sorted(sent)
+    assert set(sent) == {1, 2}

@@ -6,7 +6,7 @@ from interlock.model.messages import HEADER
 from interlock.model.records import RecordType
 from interlock.wires import Level, Segment
 from interlock_hdl.session import Alarm
-from lib.attacked_puppet import AttackedPuppet, slow_stream
+from lib.attacked_puppet import LONGEST, AttackedPuppet, slow_stream
 from lib.parameters import generator
 from lib.peer import Peer, entry
 from lib.script import Script, Work, payload_of
@@ -172,7 +172,7 @@ def reopen(bench: AttackedPuppet) -> None:
 @pytest.mark.parametrize("delay", [0, 1, 2, 3, 7, 40, 200])
 def test_a_window_closes_when_its_channel_does(bench, end, delay):
     """Whatever ends the epoch in the middle of a stream: the rest of it goes nowhere, and releases go on."""
-    bench.tell(slow_stream(0, pause=600, words=200))
+    bench.tell(slow_stream(0, pause=600, words=120))
     bench.until("scan", step=1)
     bench.run(delay, step=1)
     end(bench)
@@ -180,7 +180,7 @@ def test_a_window_closes_when_its_channel_does(bench, end, delay):
     peer.send(peer.message(b"after"))
     bench.settle()
     assert bench.released == [(1, b"after")]
-    assert payload_of(0, 200) not in bench.peers[0].payloads
+    assert payload_of(0, 120) not in bench.peers[0].payloads
     assert (bench.is_open, bench.alarm) == (True, 0)
 
 
@@ -242,7 +242,7 @@ def test_floods_and_stalls_while_streams_are_open_change_no_byte(bench):
 def test_a_peer_that_takes_nothing_of_a_stream_holds_up_no_merge(bench):
     """And nothing is released, however long it takes."""
     bench.gateware.rtl.pause("links__0__tx", 0.999999)
-    bench.tell(slow_stream(0, pause=1, words=200))
+    bench.tell(slow_stream(0, pause=1, words=120))
     bench.until("scan")
     bench.gateware.forget()
     peer = bench.peers[1]
@@ -253,7 +253,7 @@ def test_a_peer_that_takes_nothing_of_a_stream_holds_up_no_merge(bench):
     bench.gateware.rtl.pause("links__0__tx", 0)
     bench.settle()
     assert bench.released == [(1, bytes(1000))] * 6
-    assert bench.peers[0].payloads == [payload_of(0, 200)]
+    assert bench.peers[0].payloads == [payload_of(0, 120)]
 
 
 def test_a_stream_that_waits_for_credit_opens_no_window(bench):
@@ -267,7 +267,7 @@ def test_a_stream_that_waits_for_credit_opens_no_window(bench):
     other.send(other.message(b"meanwhile"))
     bench.run(500)
     assert bench.released == [(1, b"meanwhile")]
-    peer.send([peer.grant(16 + 4096)])
+    peer.send([peer.grant(16 + LONGEST)])
     bench.settle()
     assert peer.payloads == [payload_of(0, 4)]
 

@@ -42,7 +42,7 @@ class Notices(wiring.Component):
     freed, freed_slot, freed_bytes : In(1), In(8), In(range(staging_bytes + 1))
         Strobe: so much of a slot's staging is free again.
     request_full : In(links)
-        Strobes of the host: a FULL_REQUEST is wanted.
+        Strobes of the host: a FULL_REQUEST is wanted; one that leaves in the same cycle is enough.
     records, leaves : Out(stream of RecordBeat), In(1)
         ``leaves`` in the cycle in which the first beat of one is on its way for good.
     granted, slot, granted_bytes, granted_total : Out(1), Out(8), Out, Out(64)
@@ -146,10 +146,10 @@ class Notices(wiring.Component):
                 m.d.sync += owed[i].eq(0)  # what is freed from now on is for the next one
             with m.If(is_freed):
                 m.d.sync += owed[i].eq(1)
-            with m.If(self.full_requested & (slot == i)):
-                m.d.sync += wanted[i].eq(0)
             with m.If(self.request_full[i]):
                 m.d.sync += wanted[i].eq(1)
+            with m.If(self.full_requested & (slot == i)):
+                m.d.sync += wanted[i].eq(0)  # what is wanted in this very cycle is answered, too
             with m.If(self.opened[i]):
                 m.d.sync += [free[i].eq(self.config.staging_bytes), totals[i].eq(0), owed[i].eq(1)]
             with m.If(self.ended[i]):

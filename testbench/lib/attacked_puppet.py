@@ -6,12 +6,12 @@ from interlock.device.assembler import Program
 from interlock.device.lockstep import LockstepNode
 from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind
 
-from lib.attacked import WORDS, Attacked
+from lib.attacked import PATIENCE, WORDS, Attacked
 from lib.nodes import BUILDS, puppet_node
-from lib.script import Script, Work, payload_of
+from lib.script import Script
 
-LONG = 1 << 20
-"""Cycles longer than any test."""
+LONGEST = 4096
+"""Bytes that a slow stream may have."""
 
 
 class AttackedPuppet(Attacked):
@@ -38,31 +38,18 @@ class AttackedPuppet(Attacked):
     def until(self, event: str, *, step: int = 5) -> None:
         """Runs until this happens once more."""
         before = self.gateware.choices[event]
-        for _ in range(4000):
-            if self.gateware.choices[event] > before:
-                return
+        begin = self.node.cycles
+        while self.gateware.choices[event] == before:
+            assert self.node.cycles - begin < PATIENCE, f"no {event}"
             self.run(step, step=step)
-        raise AssertionError(f"no {event}")
 
 
-def slow_stream(
-    slot: int,
-    *,
-    pause: int,
-    words: int = 4,
-    bound: int = 1 << 40,
-    maximum: int = 4096,
-    work: Work | None = None,
-) -> Script:
+def slow_stream(slot: int, *, pause: int, words: int = 4, bound: int = 1 << 40) -> Script:
     """A STREAM that stops for ``pause`` cycles after half of its ``words``, which count up from 0."""
     script = Script()
     header = HEADER.pack(kind=Kind.PEER, flags=STREAM, peer=slot, bound=bound)
-    script.raw([header, STREAM_HEADER.pack(maximum=maximum)], last=False)
-    payload = payload_of(0, words)
-    parts = [payload[at : at + 16] for at in range(0, len(payload), 16)]
-    script.raw(parts[: words // 2], first=False, last=False)
+    script.raw([header, STREAM_HEADER.pack(maximum=LONGEST)], last=False)
+    script.data(words // 2)
     script.wait(pause)
-    if work:
-        script.events(port=work.port, op_class=work.op_class, count=work.count, repeat=work.repeat)
-    script.raw(parts[words // 2 :], first=False)
+    script.data(words - words // 2, seed=words // 2 * 4, last=True)
     return script

@@ -115,6 +115,10 @@ class Script:
         ]
         self._parts.append(b"".join(parts))
 
+    def data(self, words: int, *, seed: int = 0, last: bool = False) -> None:
+        """Words that count up from ``seed``, in the middle of a message or at its end."""
+        self._parts.append(_data(seed, words, last=last))
+
     def peer(self, slot: int, length: int, *, seed: int = 0) -> None:
         """A buffered message with ``length`` bytes that count up from ``seed``."""
         self._message(HEADER.pack(kind=Kind.PEER, peer=slot), length, seed=seed)
