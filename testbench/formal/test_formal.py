@@ -14,7 +14,7 @@ from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-RELEASE_CYCLES = 24
+RELEASE_CYCLES = 17
 ENTRIES = 3  # a first, a last, and one between
 
 
