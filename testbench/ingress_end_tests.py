@@ -39,7 +39,7 @@ async def works_as_new(bench: Bench, slots: Iterator[int] | range) -> None:
     """Another peer may speak, its prefix must be FULL, credit begins at nothing, all of the room is there."""
     for slot in slots:
         bench.send(slot, credit_record(3))
-        records = message_records(bytes(bench.staging - 16), STRANGER)
+        records = message_records(bytes(bench.staging - 16), STRANGER, chunk=256)
         bench.send(slot, *records[:2], notice(RecordType.ABORT), *records)
     await bench.settle()
 
@@ -79,11 +79,11 @@ async def an_epoch_that_ends_in_a_long_release_waits_for_it(dut):
     await bench.begin()
     for _ in range(10):
         bench.seen.clear()
-        message = bench.message(0, bench.random.randbytes(1000))
+        message = bench.message(0, bench.random.randbytes(400))
         bench.message(0, b"dropped")
         while not bench.seen["release"]:
             await cycles(dut, 1)
-        await cycles(dut, bench.random.randrange(40))
+        await cycles(dut, bench.random.randrange(400 // bench.beat_bytes - 5))
         bench.end(1)
         bench.stopped = True
         await cycles(dut, 50)
@@ -105,7 +105,7 @@ async def a_wipe_in_any_cycle_is_a_fresh_start(dut):
     bench = Bench(dut)
     await bench.begin()
     length = await length_of(bench)
-    for when in range(0, length, 2):
+    for when in range(length):
         bench.send(0, *history(bench))
         bench.message(1, bytes(32))
         bench.external(bytes(20))

@@ -7,8 +7,8 @@ from interlock_hdl.external import External
 from lib.run import run
 
 SIZES = (0, 1, 16, 100, 700, 1024)
-AROUND = 8
-"""Cycles beside the digest's: two merges of two cycles each, and what leads from one to the other."""
+AROUND = 3 + 2 * 2
+"""Cycles beside the digest's: External's own, and two merges, which are answered after two cycles here."""
 
 
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")

@@ -7,8 +7,10 @@ from interlock_hdl.packet_buffer import PacketBuffer
 from lib.run import run
 
 
-def run_ingress(beat_bytes, module, **parameters):
-    config = InterlockConfig(beat_bytes=beat_bytes, message_bytes=4096, staging_messages=2)
+def run_ingress(beat_bytes, module, *, message_bytes=4096, staging_messages=2, **parameters):
+    config = InterlockConfig(
+        beat_bytes=beat_bytes, message_bytes=message_bytes, staging_messages=staging_messages
+    )
     run(
         Ingress(config=config),
         module,
@@ -38,4 +40,4 @@ def test_rules(beat_bytes):
 
 @both_widths
 def test_ends(beat_bytes):
-    run_ingress(beat_bytes, "ingress_end_tests")
+    run_ingress(beat_bytes, "ingress_end_tests", message_bytes=496, staging_messages=1)

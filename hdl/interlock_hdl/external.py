@@ -31,7 +31,7 @@ class External(wiring.Component):
     build without digest lanes the own entry is marked UNLOGGED instead.  The own entry itself comes from
     here, too: all of the merges that are not a peer's.
 
-    **Latency**: of a message of one leaf, that of its digest, two merges, and 8 cycles.
+    **Latency**: from a message's last beat to ``o``, that of its digest and of two merges, and 3 cycles.
     **Throughput**: that of the digest; without it, one beat a cycle.
 
     Parameters

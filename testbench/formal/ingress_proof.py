@@ -7,7 +7,6 @@ from interlock_hdl.beat import Beat
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.ingress import Ingress
 from interlock_hdl.log.answer import Answer
-from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import RecordFlag, RecordHeader, RecordType
 
 from formal.register_log_proof import ago
@@ -24,11 +23,12 @@ class ReleaseProof(wiring.Component):
     Messages are numbered, and every beat of a payload says which one it is of.  A message is *whole* when its
     last record was read to the end and the log has taken every entry that the lengths of its PREFIX records
     have room for.  Assumed: bodies are as long as their headers say, which the link has checked; the log
-    answers what it was asked; each epoch's grant is what the buffer holds.
+    answers what it was asked; each epoch's grant is what the buffer holds; no record has more than 128 bytes,
+    and nothing is merged from inside the node.
 
     Members
     -------
-    Inputs of the block but its wipe, as free variables.
+    Inputs of the block, as free variables.
     """
 
     header: In(RecordHeader)
@@ -39,8 +39,6 @@ class ReleaseProof(wiring.Component):
     merge_ready: In(1)
     merged: In(1)
     answer: In(Answer)
-    local: In(MergeRequest)
-    local_valid: In(1)
     host: In(Beat(CONFIG.beat_bytes))
     host_valid: In(1)
     granted: In(1)
@@ -62,8 +60,6 @@ class ReleaseProof(wiring.Component):
             dut.merge.ready.eq(self.merge_ready),
             dut.merged.eq(self.merged),
             dut.answer.eq(self.answer),
-            dut.local.payload.eq(self.local),
-            dut.local.valid.eq(self.local_valid),
             dut.host.payload.eq(self.host),
             dut.host.valid.eq(self.host_valid),
             dut.granted.eq(self.granted),
@@ -88,7 +84,7 @@ class ReleaseProof(wiring.Component):
             Assume((header.type >= RecordType.PREFIX) & (header.type <= RecordType.FULL_REQUEST)),
             Assume(flags == RecordFlag.CLEAR),
             Assume(has_body | (header.flags == RecordFlag.CLEAR)),
-            Assume(~has_body | ((header.length != 0) & (header.length <= 4096))),
+            Assume(~has_body | ((header.length != 0) & (header.length <= 128))),
             Assume((header.type != RecordType.CREDIT) | (header.length == 8)),
             Assume((header.type <= RecordType.CREDIT) | (header.length == 0)),
             Assume(~self.header_valid | self.is_open),
