@@ -18,12 +18,8 @@ from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-<<<<<<< HEAD
 PREFIX_CYCLES = 14
-RELEASE_CYCLES = 24
-=======
 RELEASE_CYCLES = 17
->>>>>>> 7b628ae4cdb2a3a4764e3a7a2d8522b72cc5231a
 ENTRIES = 3  # a first, a last, and one between
 
 
