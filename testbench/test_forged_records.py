@@ -46,9 +46,9 @@ MESSAGES: dict[str, Forgery] = {
     "reordered_and_renumbered": lambda peer: renumbered(reordered(peer), NEXT),
     "record_lost": lambda peer: [(m := peer.message(bytes(MESSAGE_BYTES)))[0], m[2]],
     "end_lost": lambda peer: [*peer.message(bytes(MESSAGE_BYTES))[:2], peer.message(b"next")[0]],
-    "middle_of_a_message_is_short": lambda peer: [
+    "middle_of_a_message_is_no_whole_blocks": lambda peer: [
         peer.prefix(peer.entry()),
-        peer.record(PAYLOAD, bytes(MAX_LENGTH - 16)),
+        peer.record(PAYLOAD, bytes(MAX_LENGTH - 8)),
         peer.record(PAYLOAD, bytes(16), eom=True),
     ],
     "longer_than_granted_by_a_byte": lambda peer: extended(peer, GRANTED - 16 + 1),
