@@ -9,12 +9,10 @@ from interlock_hdl.counter import FlopCounter
 
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
-from formal.ingress_proof import ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-RELEASE_CYCLES = 17
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -44,11 +42,6 @@ def test_no_change_is_lost():
     prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
 
 
-def test_only_whole_messages_of_this_epoch_are_released():
-    """In the first cycles: enough for a payload to come out, and for an epoch to end in any of them."""
-    prove(ReleaseProof(), mode="bmc", depth=RELEASE_CYCLES)
-
-
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -58,7 +51,6 @@ def test_only_whole_messages_of_this_epoch_are_released():
         (MergeProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
-        (ReleaseProof, {}, RELEASE_CYCLES),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
