@@ -10,22 +10,16 @@ from interlock_hdl.counter import FlopCounter
 from formal.axi_proof import AxisOutputProof, RegisterBlockProof, StatusLimiterProof
 from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
-<<<<<<< HEAD
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
 from formal.hash_log_proof import HashLogProof
 from formal.ingress_proof import ReleaseProof
-=======
->>>>>>> 754f2fd49cf83ba54ec7c678c44f8518dac24c7f
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
-<<<<<<< HEAD
 PREFIX_CYCLES = 14
 RELEASE_CYCLES = 17
-=======
->>>>>>> 754f2fd49cf83ba54ec7c678c44f8518dac24c7f
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -63,7 +57,6 @@ def test_no_change_is_lost():
     prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
 
 
-<<<<<<< HEAD
 def test_hash_log_keeps_any_one_key_whatever_its_hash():
     """Bounded: the first merges after reset."""
     prove(HashLogProof(), mode="bmc", depth=21)
@@ -99,8 +92,6 @@ def test_only_whole_messages_of_this_epoch_are_released():
     prove(ReleaseProof(), mode="bmc", depth=RELEASE_CYCLES)
 
 
-=======
->>>>>>> 754f2fd49cf83ba54ec7c678c44f8518dac24c7f
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -112,7 +103,6 @@ def test_only_whole_messages_of_this_epoch_are_released():
         (ChangedProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
-<<<<<<< HEAD
         (HashLogProof, {}, 21),
         (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
@@ -121,8 +111,6 @@ def test_only_whole_messages_of_this_epoch_are_released():
         (RegisterBlockProof, {}, 10),
         (StatusLimiterProof, {}, 20),
         (ReleaseProof, {}, RELEASE_CYCLES),
-=======
->>>>>>> 754f2fd49cf83ba54ec7c678c44f8518dac24c7f
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
