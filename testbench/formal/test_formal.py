@@ -13,13 +13,11 @@ from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, Weighin
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
 from formal.hash_log_proof import HashLogProof
-from formal.ingress_proof import ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
 CHANGE_CYCLES = 22
 PREFIX_CYCLES = 14
-RELEASE_CYCLES = 17
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -52,46 +50,6 @@ def test_log_read_shows_every_merge_before_it():
     prove(ReadProof(entries=ENTRIES), mode="prove", depth=2)
 
 
-def test_no_change_is_lost():
-    """In the first cycles, whatever changes and flips there are: long enough for two sets of every slot."""
-    prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
-
-
-def test_hash_log_keeps_any_one_key_whatever_its_hash():
-    """Bounded: the first merges after reset."""
-    prove(HashLogProof(), mode="bmc", depth=21)
-
-
-def test_no_payload_leaves_before_its_prefix():
-    """In the first cycles, whatever the blocks around do: a message, and the beginning of the next."""
-    prove(PrefixProof(entries=2), mode="bmc", depth=PREFIX_CYCLES)
-
-
-def test_no_cut_is_offered_before_it_was_covered():
-    prove(CoverProof(), mode="prove", depth=3)
-
-
-def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
-    prove(CreditProof(links=2), mode="prove", depth=7)
-
-
-def test_a_stream_out_keeps_axi_and_never_joins_what_was_cut():
-    prove(AxisOutputProof(), mode="prove", depth=3)
-
-
-def test_registers_answer_once_and_in_time():
-    prove(RegisterBlockProof(), mode="prove", depth=4)
-
-
-def test_status_changes_once_a_period():
-    prove(StatusLimiterProof(), mode="prove", depth=2)
-
-
-def test_only_whole_messages_of_this_epoch_are_released():
-    """In the first cycles: enough for a payload to come out, and for an epoch to end in any of them."""
-    prove(ReleaseProof(), mode="bmc", depth=RELEASE_CYCLES)
-
-
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
@@ -110,7 +68,6 @@ def test_only_whole_messages_of_this_epoch_are_released():
         (AxisOutputProof, {}, 10),
         (RegisterBlockProof, {}, 10),
         (StatusLimiterProof, {}, 20),
-        (ReleaseProof, {}, RELEASE_CYCLES),
     ],
 )
 def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
