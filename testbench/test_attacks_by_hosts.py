@@ -198,7 +198,7 @@ REFUSED = {
     "log": {"kind": 5},
     "summary": {"kind": 7},
     "no_kind": {"kind": 0},
-    "streamed": {"kind": 1, "flags": 1},
+    "streamed_export": {"kind": 2, "flags": 1},
     "flags": {"kind": 2, "flags": 0x80},
     "no_such_slot": {"kind": 1, "peer": 2},
     "slot_of_an_export": {"kind": 2, "peer": 1},
@@ -219,7 +219,8 @@ def test_what_an_accelerator_may_not_send_is_refused(fields):
     assert bench.gateware.count("tx_refuse") == 1
     assert bench.exported() == []
     peer, other = bench.peers
-    assert (len(peer.records), len(other.records)) == (2, 0)
+    assert (len(peer.prefixes), len(other.prefixes)) == (1, 0)
+    assert peer.payloads == [bytes(8)]
     assert peer.prefixes[0][0].flops == 2 * 16 * (4 + 2)
 
 
