@@ -50,6 +50,41 @@ def test_log_read_shows_every_merge_before_it():
     prove(ReadProof(entries=ENTRIES), mode="prove", depth=2)
 
 
+def test_no_change_is_lost():
+    """In the first cycles, whatever changes and flips there are: long enough for two sets of every slot."""
+    prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
+
+
+def test_hash_log_keeps_any_one_key_whatever_its_hash():
+    """Bounded: the first merges after reset."""
+    prove(HashLogProof(), mode="bmc", depth=21)
+
+
+def test_no_payload_leaves_before_its_prefix():
+    """In the first cycles, whatever the blocks around do: a message, and the beginning of the next."""
+    prove(PrefixProof(entries=2), mode="bmc", depth=PREFIX_CYCLES)
+
+
+def test_no_cut_is_offered_before_it_was_covered():
+    prove(CoverProof(), mode="prove", depth=3)
+
+
+def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
+    prove(CreditProof(links=2), mode="prove", depth=7)
+
+
+def test_a_stream_out_keeps_axi_and_never_joins_what_was_cut():
+    prove(AxisOutputProof(), mode="prove", depth=3)
+
+
+def test_registers_answer_once_and_in_time():
+    prove(RegisterBlockProof(), mode="prove", depth=4)
+
+
+def test_status_changes_once_a_period():
+    prove(StatusLimiterProof(), mode="prove", depth=2)
+
+
 @pytest.mark.parametrize(
     ("proof", "parameters", "depth"),
     [
