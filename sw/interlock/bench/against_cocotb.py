@@ -12,18 +12,17 @@ from interlock_hdl.interlock import Interlock
 
 from interlock import toolchain
 from interlock.bench import traffic
-from interlock.bench.pair import LINK_RX, LINK_TX, MAKER, PATIENCE, SETTLING, BenchFailed
+from interlock.bench.opened import SERIAL, opened
+from interlock.bench.pair import LINK_TX, MAKER, SETTLING, BenchFailed
 from interlock.device import cocotb_model, verilate
 from interlock.device.interface import beat_fields
-from interlock.device.rtl import Rtl
 from interlock.device.tokens import FIRST, LAST, tokens_of
-from interlock.wires import Level, Segment
+from interlock.wires import Segment
 
 MESSAGES = 32
 """Messages back to back in a round."""
 ROUNDS = 5
 """The fastest one counts: it was disturbed least by what else the machine does."""
-_SERIAL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, lis
     due = traffic.link_beats(sent, config.beat_bytes)
     speeds: list[float] = []
     link: list[Segment] = []
-    with _opened(config) as rtl:
+    with opened(config) as rtl:
         for _ in range(ROUNDS):
             first_cycle, began = rtl.cycles, time.process_time()
             rtl.push("tx", sent)
@@ -81,35 +80,6 @@ def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, lis
                 link += some
             speeds.append((rtl.cycles - first_cycle) / (time.process_time() - began))
     return max(speeds), _payloads(link, config.beat_bytes)
-
-
-def _opened(config: InterlockConfig) -> Rtl:
-    """An Interlock without an accelerator, in an open session, whose peer has granted more than it needs, and
-    whose first prefix, the FULL one, has left."""
-    rtl = Rtl(Interlock(config=config))
-    rtl.set("maker", MAKER)
-    rtl.set("serial", _SERIAL)
-    rtl.push("random", [_SERIAL] * (2 + config.key_words))
-
-    def wait(output: str, value: int) -> None:
-        for _ in range(PATIENCE):
-            if rtl.get(output) == value:
-                return
-            rtl.run(1)
-        raise BenchFailed(f"{output} did not become {value} in {PATIENCE} cycles")
-
-    rtl.set("clear_done", 1)
-    wait("clear_request", 0)
-    rtl.set("clear_done", 0)
-    wait("is_open", 1)
-    rtl.push(LINK_RX, [Level(up=True, heard=False), Level(up=True, heard=True)])
-    wait("link_open", 1)
-    for stream, segments in ((LINK_RX, traffic.greeting()), ("tx", [traffic.message(0, 16)])):
-        rtl.push(stream, segments)
-        rtl.run(SETTLING)
-    for stream in (LINK_TX, "rx"):
-        rtl.pop(stream)
-    return rtl
 
 
 def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
@@ -124,8 +94,8 @@ def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, li
             json.dumps(
                 {
                     "maker": MAKER,
-                    "serial": _SERIAL,
-                    "random": [_SERIAL] * (2 + config.key_words),
+                    "serial": SERIAL,
+                    "random": [SERIAL] * (2 + config.key_words),
                     "settling": SETTLING,
                     "greeting": _payloads(traffic.greeting(), config.beat_bytes),
                     "first": _payloads([traffic.message(0, 16)], config.beat_bytes),

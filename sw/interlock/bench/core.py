@@ -5,12 +5,13 @@ in as soon as they are taken, and what is released is taken at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from interlock_hdl.config import InterlockConfig
 
 from interlock.bench import traffic
-from interlock.bench.pair import Pair
+from interlock.bench.opened import opened
+from interlock.bench.pair import LINK_TX, SETTLING, Pair
 from interlock.wires import Segment
 
 MESSAGES = 24
@@ -124,13 +125,20 @@ def _alone(pair: Pair, message: Segment, *, released: Segment | None = None) -> 
 
 
 def _stream_rate(config: InterlockConfig) -> float:
-    """Needs a staging that holds a whole stream."""
-    messages = -(-(STREAM_BYTES + traffic.HEADER_BYTES) // config.message_bytes)
-    with Pair(replace(config, staging_messages=messages)) as pair:
-        pair.fill_logs()
-        pair.send([[traffic.stream(0, STREAM_BYTES)], []], released=[[traffic.message(0, STREAM_BYTES)], []])
-        ((first, *_, last),) = pair.ends[0].messages()
-        return float(STREAM_BYTES / config.beat_bytes / (last.last - first.first + 1))
+    """At the sending end alone: its peer has granted more than the stream."""
+    with opened(config) as rtl:
+        rtl.push("tx", [traffic.stream(0, STREAM_BYTES)])
+        moments = [0]  # cycles in which something was on the link
+        seen = rtl.byte_count(LINK_TX)
+        cycle = 0
+        while cycle - moments[-1] < SETTLING:
+            rtl.run(1)
+            cycle += 1
+            if (now := rtl.byte_count(LINK_TX)) != seen:
+                seen = now
+                moments.append(cycle)
+    _, first, *_, last = moments
+    return STREAM_BYTES / float(config.beat_bytes) / (last - first + 1)
 
 
 def _rate(starts: Sequence[int], beats: int) -> float:
