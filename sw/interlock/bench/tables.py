@@ -70,9 +70,7 @@ def log_table(result: LogReport) -> Table:
     table.add_row(beside, *(_text(one.scan_beats_per_cycle_beside_merges) for one in result.logs))
     table.add_section()
     for name, saved in result.deltas.items():
-        table.add_row(
-            f"bytes of DELTA prefixes to those of FULL ones, {name}", _text(saved["delta_bytes_ratio"])
-        )
+        table.add_row(f"DELTA to FULL bytes, {name}", _text(saved["delta_bytes_ratio"]))
     return table
 
 
