@@ -56,11 +56,14 @@ def digest_table(result: dict[str, Any]) -> Table:
 def log_table(result: LogReport) -> Table:
     """A column for each size."""
     table = Table(
-        title="The log in block RAM", title_justify="left", caption=result.caption(), caption_justify="left"
+        title="The log in block RAM, by its entries",
+        title_justify="left",
+        caption=result.caption(),
+        caption_justify="left",
     )
     table.add_column("figure", overflow="fold")
     for one in result.logs:
-        table.add_column(f"{one.entries:,} entries", justify="right")
+        table.add_column(f"{one.entries:,}", justify="right")
     for row in zip(*(one.merges for one in result.logs), strict=True):
         what = f"cycles a merge, {row[0].kind}, {row[0].fill_percent} % full"
         table.add_row(what, *(_text(one.cycles_per_entry) for one in row))
