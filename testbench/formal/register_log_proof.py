@@ -1,5 +1,7 @@
 """What is proved of RegisterLog: of every entry, and of any one merge that is watched."""
 
+from collections.abc import Iterator
+
 from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
@@ -147,11 +149,21 @@ class _MergeProof(_LogProof):
                     more = now.more_high[number] | (now.same_high[number] & now.more_low[number])
                     m.d.comb += Assert(more == (self.request.flops > self.entries[number].flops))
 
+    def doubles(self) -> Iterator[Value]:
+        """For any two entries: they are of one source, or one external."""
+        for number, entry in enumerate(self.entries):
+            for before, other in enumerate(self.entries[:number]):
+                same_id = other.session_id == entry.session_id
+                yield self.sessions[before] & self.sessions[number] & same_id
+                same = other.as_value() == entry.as_value()
+                yield self.externals[before] & self.externals[number] & same
+
 
 class MergeProof(_MergeProof):
     """No entry is ever lowered, lost or renamed but by a wipe; what is refused changes nothing.
 
-    What is merged and not refused is in the store in the next cycle.
+    What is merged and not refused is in the store in the next cycle.  Assumed: what :class:`DistinctProof`
+    proves.
     """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
@@ -181,6 +193,7 @@ class MergeProof(_MergeProof):
                 Assert(~refused_before | unchanged | (announced_before if number == 0 else 0)),
             ]
         self.carry(m, dut)
+        m.d.comb += [Assume(~double) for double in self.doubles()]
         m.d.comb += [
             Cover(now.n_sessions == self.capacity),
             Cover((now.n_externals == self.capacity - 1) & refused_before),
@@ -192,14 +205,7 @@ class DistinctProof(_MergeProof):
     """No two sessions have one id, no two externals one digest."""
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
-        for number, entry in enumerate(self.entries):
-            for before, other in enumerate(self.entries[:number]):
-                same_id = other.session_id == entry.session_id
-                same = other.as_value() == entry.as_value()
-                m.d.comb += [
-                    Assert(~(self.sessions[before] & self.sessions[number] & same_id)),
-                    Assert(~(self.externals[before] & self.externals[number] & same)),
-                ]
+        m.d.comb += [Assert(~double) for double in self.doubles()]
         self.carry(m, dut)
         m.d.comb += Cover(self.now.n_externals == self.capacity - 1)
 
@@ -207,7 +213,7 @@ class DistinctProof(_MergeProof):
 class ChangedProof(_MergeProof):
     """``changed`` is up exactly where something but the announced count is different in the next cycle.
 
-    And it says which entry that is.
+    And it says which entry that is.  Assumed: what :class:`DistinctProof` proves.
     """
 
     def claim(self, m: Module, dut: RegisterLog, ghost: Module) -> None:
@@ -228,6 +234,7 @@ class ChangedProof(_MergeProof):
             differs = ~(same_flops & same_rest & (held == was_held))
             m.d.comb += Assert(differs == (changed_before & (changed_slot == number)))
         self.carry(m, dut)
+        m.d.comb += [Assume(~double) for double in self.doubles()]
         m.d.comb += Cover(dut.changed & ~self.now.external & self.shows.any() & ~self.watched_external)
 
 
