@@ -102,13 +102,6 @@ SESSIONS = [
         test="test_attacks_on_links.py::test_what_a_node_said_does_not_come_back_to_it",
     ),
     Mutation(
-        name="a last beat may have a gap",
-        file="beat.py",
-        old="beat.keep[0] & ~gaps.any()",
-        new="beat.keep[0]",
-        test="test_intake.py",
-    ),
-    Mutation(
         name="a roll keeps the count",
         file="interlock.py",
         old="for block in (*with_memory, counter, egress, seal):",
