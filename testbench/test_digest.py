@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from interlock.bench.core import BenchFailed
+from interlock.bench.pair import BenchFailed
 from interlock.bench.digest import Digester
 from interlock_hdl.digest import TreeDigest
 from lib.flips import flip_flops
@@ -41,7 +41,7 @@ def test_digest(lanes, beat_bytes):
 def test_wipe(lanes, beat_bytes):
     digest = build(lanes, beat_bytes, max_bytes=1 << 20)
     with_memory = [f"lane_{n}" for n in range(lanes)] + ["stack"] + ["group_0", "group_1"] * (lanes > 2)
-    registers = sorted({flip.path for flip in flip_flops(digest) if flip.word is None})  # beside memories
+    registers = sorted({flip.path for flip in flip_flops(digest, memories=True)})  # beside memories
     assert len(registers) > 100 * lanes
     parameters = {
         "beat_bytes": beat_bytes,
