@@ -3,8 +3,8 @@
 from random import Random
 
 import pytest
-from interlock.bench.pair import BenchFailed
 from interlock.bench.digest import Digester
+from interlock.bench.pair import BenchFailed
 from interlock_hdl.digest import TreeDigest
 from lib.flips import flip_flops
 from lib.parameters import seed
