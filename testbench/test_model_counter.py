@@ -139,4 +139,4 @@ def test_parameters_can_be_read_of_a_build():
 def test_what_is_not_said_of_parameters_is_as_in_a_build():
     from interlock_hdl.config import InterlockConfig
 
-    assert NodeParameters.of(InterlockConfig()) == NodeParameters()
+    assert NodeParameters.of(InterlockConfig(staging_messages=2)) == NodeParameters()
