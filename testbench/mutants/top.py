@@ -46,13 +46,6 @@ TOP = [
         test="test_axi.py::test_link[beats4]",
     ),
     Mutation(
-        name="a beat that waits at rx survives the clear",
-        file="top.py",
-        old="m.submodules.rx = ResetInserter(interlock.clear_request)(rx)",
-        new="m.submodules.rx = rx",
-        test="test_top.py::test_two_tops_over_axi[top_cut_tests-beats4]",
-    ),
-    Mutation(
         name="a byte without strobe makes a request",
         file="registers/block.py",
         old="requested = word & Cat(strobe.replicate(8) for strobe in strobes)",
@@ -72,19 +65,5 @@ TOP = [
         old="right = register.is_request == wants_request",
         new="right = register.is_request or not wants_request",
         test="test_axi.py::test_registers",
-    ),
-    Mutation(
-        name="status shows an alarm at once",
-        file="top.py",
-        old="self.status_alarm.eq(shown.alarm.any()),",
-        new="self.status_alarm.eq(interlock.alarm.any()),",
-        test="test_top.py::test_two_tops_over_axi[top_register_tests-beats4]",
-    ),
-    Mutation(
-        name="status changes twice a period",
-        file="status.py",
-        old="with m.If(self.cycle.all()):",
-        new="with m.If(self.cycle[:-1].all()):",
-        test="test_top.py::test_two_tops_over_axi[top_register_tests-beats4]",
     ),
 ]
