@@ -1,8 +1,9 @@
 """From an Amaranth component to native code, through Verilog and Verilator, compiled once per content.
 
 What was built is kept under ``build/models``, in a folder named after a digest of everything that went into
-it: a model is compiled again only when its gateware, its recipe or this file changes.  Verilator's run-time,
-which takes longer to compile than most models, is kept the same way under ``build/runtime``.
+it: a model is compiled again only when its gateware, its recipe or this file changes.  Under
+``build/models/known`` stands which folder a component's identity led to, so that it is not elaborated again.
+Verilator's run-time, which takes longer to compile than most models, is kept under ``build/runtime``.
 """
 
 import functools
@@ -22,6 +23,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from interlock import toolchain
+from interlock.device.identity import identity
 from interlock.errors import BuildFailed
 
 TOP = "top"
@@ -68,11 +70,29 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     :class:`~interlock.errors.BuildFailed` where a compiler does not like what it gets.
     """
     name = name or type(component).__name__
+    models = toolchain.build_folder() / "models"
+    rules = (name, repr(recipe), Path(__file__).read_text(), *_versions())
+    known = identity(component)
+    pointer = models / "known" / _digest(known, *rules) if known else None
+    if pointer and pointer.is_file():
+        folder = models / pointer.read_text()
+        if (folder / recipe.output).is_file():
+            return folder
     content = _elaborate(component)
-    digest = _digest(content, repr(recipe), Path(__file__).read_text(), *_versions())
-    folder = toolchain.build_folder() / "models" / f"{name}-{digest}"
+    folder = models / f"{name}-{_digest(content, *rules)}"
+    _build(component, content, recipe, folder, name)
+    if pointer:
+        pointer.parent.mkdir(exist_ok=True)
+        partial = pointer.with_suffix(f".{os.getpid()}")
+        partial.write_text(folder.name)
+        partial.rename(pointer)
+    return folder
+
+
+def _build(component: wiring.Component, content: str, recipe: Recipe, folder: Path, name: str) -> None:
+    """Leaves ``recipe.output`` in ``folder``, unless it is there."""
     if (folder / recipe.output).is_file():
-        return folder
+        return
     with toolchain.locked(folder.with_suffix(".lock")):
         if not (folder / recipe.output).is_file():
             toolchain.progress(f"building {name} ({recipe.output})")
@@ -83,7 +103,6 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
             for path in folder.iterdir():  # of a node, this is 20 MB that nobody reads again
                 if path.name not in (recipe.output, f"{TOP}.v"):
                     path.unlink()
-    return folder
 
 
 def port_names(component: wiring.Component) -> list[str]:
