@@ -96,6 +96,7 @@ class Ingress(wiring.Component):
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config
+        self.staging = Staging(config=config)
         links, beat_bytes = config.links, config.beat_bytes
         staging = range(config.staging_bytes + 1)
         super().__init__(
@@ -141,7 +142,7 @@ class Ingress(wiring.Component):
         config = self.config
         links, beat_bytes = config.links, config.beat_bytes
 
-        top.submodules.staging = staging = Staging(config=config)
+        top.submodules.staging = staging = self.staging
         wiring.connect(m, wiring.flipped(self.host), staging.host)
         wiring.connect(m, staging.rx, wiring.flipped(self.rx))
         m.d.comb += [

@@ -54,6 +54,7 @@ class Release(wiring.Component):
         self.beat_bytes = beat_bytes
         self.n_sources = sources
         self.largest = largest
+        self.granted = Signal()
         super().__init__(
             {
                 "sources": In(beat_stream(beat_bytes)).array(sources),
@@ -71,7 +72,7 @@ class Release(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        granted = Signal()
+        granted = self.granted
         pending = Signal(self.n_sources)  # stale, waiting for the message in progress to complete
 
         in_progress = Signal(self.n_sources)

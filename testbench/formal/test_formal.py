@@ -12,11 +12,14 @@ from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
+from formal.ingress_proof import CommitProof, ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
+from formal.session_proof import SessionProof
 
 CHANGE_DEPTH = 11
 CHANGE_CYCLES = 22
+COMMIT_CYCLES = 12
 PREFIX_CYCLES = 14
 ENTRIES = 3  # a first, a last, and one between
 
@@ -32,6 +35,10 @@ def test_counter_adds_what_was_reported():
 
 def test_counter_samples_are_exact_never_fall_and_saturate():
     prove(AccumulatingProof(), mode="prove", depth=3)
+
+
+def test_no_gate_opens_but_after_a_completed_clear():
+    prove(SessionProof(), mode="prove", depth=1)
 
 
 def test_log_never_lowers_or_loses_an_entry():
@@ -64,6 +71,15 @@ def test_no_cut_is_offered_before_it_was_covered():
     prove(CoverProof(), mode="prove", depth=3)
 
 
+def test_only_whole_messages_with_merged_prefixes_are_committed():
+    """In the first cycles, whatever link, log and buffers do: a message, and the beginning of the next."""
+    prove(CommitProof(), mode="bmc", depth=COMMIT_CYCLES)
+
+
+def test_nothing_is_released_in_a_window_and_nothing_stale_ever():
+    prove(ReleaseProof(sources=3), mode="prove", depth=1)
+
+
 def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
     prove(CreditProof(links=2), mode="prove", depth=7)
 
@@ -86,6 +102,7 @@ def test_status_changes_once_a_period():
         (WeighingProof, {}, 8),
         (AccumulatingProof, {}, 9),
         (OneLaneProof, {"failing": "plain"}, 9),
+        (SessionProof, {}, 20),
         (MergeProof, {"entries": ENTRIES}, 12),
         (DistinctProof, {"entries": ENTRIES}, 12),
         (ChangedProof, {"entries": ENTRIES}, 12),
@@ -94,6 +111,8 @@ def test_status_changes_once_a_period():
         (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),
+        (CommitProof, {}, COMMIT_CYCLES),
+        (ReleaseProof, {"sources": 3}, 12),
         (AxisOutputProof, {}, 10),
         (RegisterBlockProof, {}, 10),
         (StatusLimiterProof, {}, 20),
