@@ -20,7 +20,7 @@ OWED_BITS = 8
 
 
 class ReleaseProof(wiring.Component):
-    """Nothing is granted while ``hold`` is up, nothing that is stale ever is, and what is granted is completed.
+    """Nothing is granted while ``hold`` is up, nothing stale ever, and what is granted is completed.
 
     Whatever the sources offer, withdraw and change, and whenever their epochs end.
     """
