@@ -79,7 +79,8 @@ def run_test(test: str, *, overlay: Path | None, results: Path) -> Verdict:
     results.unlink(missing_ok=True)
     environment = dict(os.environ)
     if overlay is not None:
-        environment["PYTHONPATH"] = str(overlay)
+        before = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{overlay}{os.pathsep}{before}" if before else str(overlay)
     command = [
         sys.executable,
         "-m",
