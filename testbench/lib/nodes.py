@@ -8,7 +8,7 @@ from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
 from interlock_hdl.accelerator.accelerator import Accelerator
-from interlock_hdl.config import InterlockConfig, IssuePort
+from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
 from interlock_hdl.node import Node
 from interlock_hdl.record import Mode
 
@@ -44,6 +44,14 @@ BUILDS = {
     ),
     "bare": InterlockConfig(
         beat_bytes=4, links=2, log_entries=6, message_bytes=2048, staging_messages=1, digest_lanes=0
+    ),
+    "hashed": InterlockConfig(
+        beat_bytes=16,
+        links=3,
+        log_entries=64,
+        log_store=LogStore.HASH,
+        message_bytes=2048,
+        digest_lanes=1,
     ),
 }
 """What campaigns run on."""
