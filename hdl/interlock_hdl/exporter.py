@@ -88,19 +88,18 @@ class Exporter(wiring.Component):
             *(to.eq(bin) for to, bin in zip(summary.bins, self.bins, strict=True)),
             summary.add.eq(self.entries.valid & self.entries.ready & ~self.entries.payload.external),
             summary.entry.eq(self.entries.payload.entry),
-            summary.index.eq(writer.index),
         ]
         header = Signal(MessageHeader)
         m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
 
         state = Signal(State)
-        m.d.comb += self.busy.eq(state != State.IDLE)
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.begin):
                     m.d.sync += [
                         length.eq(self.length),
                         is_summary.eq(0),
+                        self.busy.eq(1),
                         self.needs_bins.eq(1),
                         state.eq(State.HEADER),
                     ]
@@ -108,6 +107,7 @@ class Exporter(wiring.Component):
                 writer.word(header, MESSAGE_HEADER_BYTES)
                 m.d.comb += beat.first.eq(writer.begins)
                 with m.If(writer.word_ends):
+                    m.d.comb += summary.following.eq(is_summary)
                     m.d.sync += state.eq(Mux(is_summary, State.SUMMARY, State.ENTRIES))
             with m.Case(State.ENTRIES):
                 writer.word(self.entries.payload.entry, ENTRY_BYTES)
@@ -125,6 +125,7 @@ class Exporter(wiring.Component):
                     beat.keep.eq(Mux(writer.ends, summary.last_keep, -1)),
                     beat.last.eq(writer.ends),
                     writer.ends.eq(writer.index == summary.beats - 1),
+                    summary.following.eq(writer.emit),
                 ]
                 with m.If(writer.word_ends):
                     m.d.sync += [self.needs_bins.eq(0), state.eq(State.COPY)]
@@ -132,5 +133,5 @@ class Exporter(wiring.Component):
                 # The EXPORT message leaves as the accelerator sent it, header and all.
                 writer.copy(self.payload, "data", "keep", "first", "last")
                 with m.If(writer.emit & beat.last):
-                    m.d.sync += state.eq(State.IDLE)
+                    m.d.sync += [self.busy.eq(0), state.eq(State.IDLE)]
         return m

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from amaranth.hdl import Array, Cat, Const, Module, ResetInserter, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -105,9 +105,10 @@ class Tally(wiring.Component):
 
 
 class Summary(wiring.Component):
-    """Gathers what an export's summary says, and gives the beats of its CBOR map by number.
+    """Gathers what an export's summary says, and gives the beats of its CBOR map one after another.
 
-    **Latency**: ``data`` follows ``index`` in the same cycle; the caller registers it.
+    **Latency**: one cycle from ``following`` to ``data``, and four from the last ``add`` to the beats that
+    tell of it.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ class Summary(wiring.Component):
         Of this export, from ``begin`` until its last beat was put.
     add, entry : In(1), In(Entry)
         See :class:`Tally`.
-    index, data : In, Out(8 * beat_bytes)
+    following, data : In(1), Out(8 * beat_bytes)
+        Strobe: ``data`` is the following beat from the next cycle on; the first one, after ``begin``.
     """
 
     def __init__(self, *, beat_bytes: int) -> None:
@@ -148,7 +150,7 @@ class Summary(wiring.Component):
                 "bins": In(96).array(len(Bin)),
                 "add": In(1),
                 "entry": In(Entry),
-                "index": In(range(self.beats)),
+                "following": In(1),
                 "data": Out(8 * beat_bytes),
             }
         )
@@ -166,8 +168,9 @@ class Summary(wiring.Component):
         counter = Signal(64)
         number = Signal(64)
         ticks = Signal(64)
+        index = Signal(range(self.beats + 1))  # of the following beat
         with m.If(begun):
-            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(ticks_then)]
+            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(ticks_then), index.eq(0)]
 
         fields = Signal(SummaryFields)
         m.d.comb += [
@@ -184,6 +187,6 @@ class Summary(wiring.Component):
             fields.ticks.eq(ticks),
         ]
         octets = [Const(o, 8) if isinstance(o, int) else o for o in _template(fields)]
-        beats = [Cat(octets[i : i + self.beat_bytes]) for i in range(0, len(octets), self.beat_bytes)]
-        m.d.comb += self.data.eq(Array(beats)[self.index])
+        with m.If(self.following):
+            m.d.sync += [self.data.eq(Cat(octets).word_select(index, len(self.data))), index.eq(index + 1)]
         return m
