@@ -8,14 +8,19 @@ from interlock_hdl.message import MAXIMUM_BITS, MESSAGE_HEADER_BYTES
 
 COST_BITS = MAXIMUM_BITS + 1
 GRANT_BITS = 64
+BLOCK_BYTES = 16
 SETTLING = 4
 """Cycles until the answer is that of a new question."""
 
 
 def cost_of(payload_bytes: Value) -> Value:
     """Bytes that a message costs: its header, and its payload in whole blocks of 16."""
-    blocks = (payload_bytes + MESSAGE_HEADER_BYTES - 1) >> 4
-    return (blocks + 1) << 4
+    return whole_blocks(payload_bytes) + MESSAGE_HEADER_BYTES
+
+
+def whole_blocks(payload_bytes: Value) -> Value:
+    """So many bytes, rounded up to a multiple of 16."""
+    return ((payload_bytes + BLOCK_BYTES - 1) >> 4) << 4
 
 
 class Credits(wiring.Component):

@@ -84,7 +84,7 @@ class Egress(wiring.Component):
     def __init__(self, *, config: InterlockConfig, sample_latency: int, depth: int) -> None:
         self.config = config
         self.depth = depth
-        self.latency = sample_latency + Sampler.latency
+        self.latency = sample_latency + Sampler.latency + 1
         links, beats = config.links, beat_stream(config.beat_bytes)
         entries, staging = range(config.log_entries + 1), range(config.staging_bytes + 1)
         super().__init__(
@@ -172,13 +172,21 @@ class Egress(wiring.Component):
         in_flight = Signal()  # a sample that was asked for
         draining = Signal()  # what is left of a buffered message that was dropped
         idle = ~sender.busy & ~exporter.busy & ~draining
-        slot_open = self.open.bit_select(head.slot, 1)
+        # What the slot says of it, one cycle late: so nothing leaves in a cycle in which an epoch ends, and
+        # what was said of the message before is forgotten.
+        slot_open = Signal()
         may_leave = Signal()  # a peer may grant little, and more later: what is dropped is never sent
+        hopeless = Signal()
+        ending = self.ended.any()
+        holds = slot_open & ~credits.ask & ~ending
         cost = Signal.like(credits.cost)
         announced = Signal(97)
         too_much = Signal()
         summed = Signal(2)  # for how long the count has been added up with the bound
         m.d.sync += [
+            slot_open.eq(self.open.bit_select(head.slot, 1)),
+            may_leave.eq(holds & credits.affordable & ~credits.hopeless),
+            hopeless.eq(holds & credits.hopeless),
             cost.eq(cost_of(Mux(head.is_stream, head.maximum, head.length))),
             announced.eq(self.count + head.bound),
             too_much.eq(announced >= TOO_MANY),
@@ -186,26 +194,32 @@ class Egress(wiring.Component):
         ]
         ready = sampler.waiting & idle & Mux(head.is_stream, summed[1], sampler.sampled)
         over_bound = head.is_stream & too_much
-        m.d.comb += [
-            credits.slot.eq(head.slot),
-            credits.cost.eq(cost),
-            credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
-            may_leave.eq(slot_open & credits.affordable & ~credits.hopeless),
-            sampler.start.eq(idle & may_leave),
-            self.scan.valid.eq(ready & (is_export | may_leave) & ~over_bound),
-            self.scan.payload.slot.eq(self.scan_slot),
-            self.scan.payload.count.eq(self.count),
-            self.scan.payload.bound.eq(head.bound),
-            self.scan_slot.eq(Mux(is_export, links, head.slot)),
-            self.scan_started.eq(self.scan.valid & self.scan.ready),
-            self.dropped.eq(
+        requesting = Signal()  # a scan for it
+        dropping = Signal()
+        m.d.sync += [
+            requesting.eq(ready & (is_export | (may_leave & ~ending)) & ~over_bound & ~self.scan_started),
+            dropping.eq(
                 sampler.waiting
                 & idle
                 & ~(in_flight | sampler.sample)  # or the next message would get this one's sample
                 & ~is_export
                 & slot_open
-                & (credits.hopeless | (ready & over_bound))
+                & ~(ending | requesting | dropping)
+                & (hopeless | (ready & over_bound))
             ),
+        ]
+        m.d.comb += [
+            credits.slot.eq(head.slot),
+            credits.cost.eq(cost),
+            credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
+            sampler.start.eq(idle & may_leave),
+            self.scan.valid.eq(requesting & ~ending),
+            self.scan.payload.slot.eq(self.scan_slot),
+            self.scan.payload.count.eq(self.count),
+            self.scan.payload.bound.eq(head.bound),
+            self.scan_slot.eq(Mux(is_export, links, head.slot)),
+            self.scan_started.eq(self.scan.valid & self.scan.ready),
+            self.dropped.eq(dropping & ~ending),
             self.head_slot.eq(head.slot),
             sampler.take.eq(self.scan_started | self.dropped),
         ]
@@ -215,7 +229,7 @@ class Egress(wiring.Component):
             m.d.sync += in_flight.eq(self.sample)
         m.d.comb += [
             self.sample.eq(sampler.sample | cutter.sample),
-            sampler.hold.eq(exporter.needs_bins | in_flight),
+            sampler.hold.eq(exporter.needs_bins | in_flight | dropping),
             cutter.hold.eq(in_flight),
             sampler.done.eq(self.sampled),
             cutter.done.eq(self.sampled),
@@ -224,15 +238,17 @@ class Egress(wiring.Component):
         ]
 
         # A stream that is being sent, or was dropped.
+        stream_dropped = Signal()
+        m.d.sync += stream_dropped.eq(self.dropped & head.is_stream)
         with m.If(self.scan_started):
             m.d.sync += cutter.announced.eq(announced)
         m.d.comb += [
             cutter.progress.eq(self.progress),
             cutter.active.eq(sender.streaming),
             sender.failed.eq(cutter.failed),
-            self.finish.eq(sender.finish | (self.dropped & head.is_stream)),
+            self.finish.eq(sender.finish | stream_dropped),
             cutter.finish.eq(self.finish),
-            self.window.eq(sender.streaming | (self.scan_started & head.is_stream)),
+            self.window.eq(sender.streaming | (requesting & head.is_stream)),
             self.require_full.eq(sender.aborted << sender.slot),
         ]
 
@@ -257,7 +273,7 @@ class Egress(wiring.Component):
                 user.entries.payload.eq(self.entries.payload),
                 user.payload.payload.eq(self.payload.payload),
             ]
-            with m.If(exporter.busy if user is exporter else ~exporter.busy & ~draining):
+            with m.If(exporter.busy if user is exporter else ~exporter.busy):
                 m.d.comb += [
                     user.entries.valid.eq(self.entries.valid),
                     self.entries.ready.eq(user.entries.ready),

@@ -134,13 +134,16 @@ class Notices(wiring.Component):
             m.d.sync += state.eq(State.IDLE)
         writer.withdraw(slot, self.ended)
 
+        was_granted = Signal(links)  # to add up what is late, that a CREDIT left: the next one takes longer
         for i in range(links):
-            is_granted = self.granted & (slot == i)
             is_freed = self.freed & (self.freed_slot == i)
-            m.d.sync += free[i].eq(
-                free[i] + Mux(is_freed, self.freed_bytes, 0) - Mux(is_granted, self.granted_bytes, 0)
-            )
-            with m.If(is_granted):
+            m.d.sync += [
+                was_granted[i].eq(self.granted & (slot == i) & ~self.ended[i]),
+                free[i].eq(
+                    free[i] + Mux(is_freed, self.freed_bytes, 0) - Mux(was_granted[i], self.granted_bytes, 0)
+                ),
+            ]
+            with m.If(was_granted[i]):
                 m.d.sync += totals[i].eq(self.granted_total)
             with m.If((state == State.ADD) & (slot == i)):
                 m.d.sync += owed[i].eq(0)  # what is freed from now on is for the next one

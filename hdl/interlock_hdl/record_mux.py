@@ -1,6 +1,6 @@
 """Joins records of messages and notices, a whole record at a time."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,12 +60,15 @@ class RecordMux(wiring.Component):
                     source.ready.eq(self.o.ready),
                 ]
 
-        passes = self.o.valid & self.o.ready
+        def begins(source: stream.Interface) -> Value:
+            """The first beat of a record whose epoch goes on; of each by itself, as the choice comes late."""
+            cut = self.ended.bit_select(source.payload.slot, 1)
+            return source.valid & source.payload.first & ~cut
+
         cut = self.ended.bit_select(self.o.payload.slot, 1)
-        leaves = passes & self.o.payload.first & ~cut
         m.d.comb += [
-            self.message_leaves.eq(leaves & ~chooses_notice),
-            self.notice_leaves.eq(leaves & chooses_notice),
+            self.message_leaves.eq(begins(self.messages) & self.o.ready & ~chooses_notice),
+            self.notice_leaves.eq(begins(self.notices) & self.o.ready & chooses_notice),
         ]
         with m.If(self.o.valid):
             m.d.sync += [

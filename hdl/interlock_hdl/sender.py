@@ -3,10 +3,11 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig
-from interlock_hdl.credits import COST_BITS, cost_of
+from interlock_hdl.credits import COST_BITS, whole_blocks
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
 from interlock_hdl.ports import EntryStream, RecordBeat
 from interlock_hdl.record import (
@@ -33,12 +34,13 @@ class State(enum.Enum):
 
     IDLE = 0
     DESCRIBE = 1
-    HEADER = 2
-    DESCRIPTOR = 3
-    ENTRIES = 4
-    PAYLOAD = 5
-    ABORTED = 6
-    ABANDON = 7
+    CHOOSE = 2  # which record is next
+    HEADER = 3
+    DESCRIPTOR = 4
+    ENTRIES = 5
+    PAYLOAD = 6
+    ABORTED = 7
+    ABANDON = 8
 
 
 class Outgoing(data.StructLayout):
@@ -65,7 +67,8 @@ class Sender(wiring.Component):
     left of it is taken and dropped, the rest of its scan too.
 
     **Latency**: ``latency`` cycles from ``described`` to the first beat of the record header.
-    **Throughput**: one beat a cycle, as far as entries, payload and cuts are there.
+    **Throughput**: one beat a cycle, as far as entries, payload and cuts are there, and a cycle between
+    records, in which their tag is made elsewhere.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ class Sender(wiring.Component):
     busy, streaming : Out(1)
         From the cycle after ``begin`` until the message is over; it is a stream, and may still send payload.
     finish : Out(1)
-        Strobe: a stream is over.
+        Strobe: a stream is over, since the cycle before.
     refund : Out(49)
         With ``finish``: what it cost less than its maximum.
     record, slot, type, length : Out(1), Out(8), Out(8), Out(16)
@@ -98,7 +101,7 @@ class Sender(wiring.Component):
         Strobe: an ABORT leaves.
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config
@@ -151,6 +154,8 @@ class Sender(wiring.Component):
         begun = Signal()  # the payload of this record
         is_final = Signal()  # the record that begins is the last
         final = Signal()  # the one that is being sent is
+        flags = Signal(2)  # of it
+        chosen = Signal()  # the first cycle of its header, in which what it takes is taken off
         cost_left = Signal(COST_BITS)  # of a stream's maximum
 
         m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]
@@ -164,40 +169,43 @@ class Sender(wiring.Component):
 
         # The next record: of the prefix as long as there is any of it, then of the payload.
         in_prefix = words_left != 0
-        prefix_words = Mux(words_left > RECORD_WORDS, RECORD_WORDS, words_left)
+        prefix_ends = words_left <= RECORD_WORDS
         chunk_ends = unannounced <= RECORD_MAX_LENGTH
-        header = Signal(RecordHeader)
         may_begin = Signal()
-        aborting = Signal()  # the header that is being put is an ABORT's
-        aborts = Mux(writer.begins, self.failed, aborting)
-        m.d.comb += header.version.eq(RECORD_VERSION)
+        following = Signal(RecordHeader)
+        m.d.comb += following.flags.eq(Mux(is_final, RecordFlag.EOM, 0))
         with m.If(in_prefix):
             m.d.comb += [
                 may_begin.eq(1),
-                is_final.eq(message.empty & (words_left <= RECORD_WORDS)),
-                header.type.eq(RecordType.PREFIX),
-                header.length.eq(prefix_words * ENTRY_BYTES),
-                header.flags.eq(Mux(is_first, RecordFlag.SOM, 0) | Mux(is_final, RecordFlag.EOM, 0)),
+                is_final.eq(message.empty & prefix_ends),
+                following.type.eq(RecordType.PREFIX),
+                following.length.eq(Mux(prefix_ends, words_left, RECORD_WORDS) * ENTRY_BYTES),
+                following.flags.eq(Mux(is_first, RecordFlag.SOM, 0) | Mux(is_final, RecordFlag.EOM, 0)),
             ]
         with m.Elif(~message.is_stream):
             m.d.comb += [
-                may_begin.eq(1),
+                may_begin.eq(head_left == 0),
                 is_final.eq(chunk_ends),
-                header.type.eq(RecordType.PAYLOAD),
-                header.length.eq(Mux(chunk_ends, unannounced, RECORD_MAX_LENGTH)),
-                header.flags.eq(Mux(is_final, RecordFlag.EOM, 0)),
+                following.type.eq(RecordType.PAYLOAD),
+                following.length.eq(Mux(chunk_ends, unannounced, RECORD_MAX_LENGTH)),
             ]
-        with m.Elif(aborts):
-            m.d.comb += [may_begin.eq(1), header.type.eq(RecordType.ABORT)]
+        with m.Elif(self.failed):
+            m.d.comb += [may_begin.eq(1), following.type.eq(RecordType.ABORT)]
         with m.Else():
             m.d.comb += [
-                may_begin.eq(self.cuts.valid),
+                may_begin.eq(self.cuts.valid & (head_left == 0)),
                 is_final.eq(self.cuts.payload.last),
-                header.type.eq(RecordType.PAYLOAD),
-                header.length.eq(self.cuts.payload.length),
-                header.flags.eq(Mux(is_final, RecordFlag.EOM, 0)),
+                following.type.eq(RecordType.PAYLOAD),
+                following.length.eq(self.cuts.payload.length),
             ]
 
+        header = Signal(RecordHeader)
+        m.d.comb += [
+            header.version.eq(RECORD_VERSION),
+            header.type.eq(self.type),
+            header.flags.eq(flags),
+            header.length.eq(self.length),
+        ]
         prefix = Signal(PrefixHeader)
         m.d.comb += [
             prefix.n_sessions.eq(self.n_sessions),
@@ -207,10 +215,21 @@ class Sender(wiring.Component):
         ]
 
         state = Signal(State)
-        is_abort = header.type == RecordType.ABORT
+        is_prefix = self.type == RecordType.PREFIX
+        is_abort = self.type == RecordType.ABORT
         record_ends = Signal()  # with its last beat
         over = Signal()  # and nothing comes behind it
         m.d.comb += record_ends.eq(writer.emit & beat.last)
+        m.d.sync += chosen.eq(0)
+        with m.If(chosen & is_prefix):
+            words = self.length[exact_log2(ENTRY_BYTES) :]
+            m.d.sync += [record_words.eq(words), words_left.eq(words_left - words)]
+        with m.If(chosen & ~is_prefix):
+            m.d.sync += [
+                unannounced.eq(unannounced - self.length),
+                cost_left.eq(cost_left - whole_blocks(self.length)),
+                record_beats.eq((self.length + beat_bytes - 1)[exact_log2(beat_bytes) :]),
+            ]
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.begin):
@@ -227,39 +246,31 @@ class Sender(wiring.Component):
             with m.Case(State.DESCRIBE):
                 m.d.sync += words_left.eq(1 + self.n_sessions + self.n_externals)
                 with m.If(self.described):
-                    m.d.sync += state.eq(State.HEADER)
+                    m.d.sync += state.eq(State.CHOOSE)
+
+            with m.Case(State.CHOOSE):
+                with m.If(may_begin):
+                    m.d.sync += [
+                        chosen.eq(1),
+                        self.type.eq(following.type),
+                        self.length.eq(following.length),
+                        flags.eq(following.flags),
+                        final.eq(is_final),
+                        state.eq(State.HEADER),
+                    ]
 
             with m.Case(State.HEADER):
                 writer.word(header, RECORD_HEADER_BYTES)
                 m.d.comb += [
-                    writer.put.eq(may_begin),
                     beat.first.eq(writer.begins),
                     beat.last.eq(writer.ends & is_abort),
                 ]
-                with m.If(writer.emit):
-                    m.d.sync += [
-                        aborting.eq(aborts),
-                        self.type.eq(header.type),
-                        self.length.eq(header.length),
-                    ]
                 with m.If(writer.word_ends):
-                    m.d.sync += [is_first.eq(0), final.eq(is_final)]
-                    with m.If(in_prefix):
-                        m.d.sync += [
-                            record_words.eq(prefix_words),
-                            words_left.eq(words_left - prefix_words),
-                            state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES)),
-                        ]
-                    with m.Elif(is_abort):
+                    m.d.sync += [is_first.eq(0), begun.eq(0), state.eq(State.PAYLOAD)]
+                    with m.If(is_prefix):
+                        m.d.sync += state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES))
+                    with m.If(is_abort):
                         m.d.sync += state.eq(State.ABORTED)
-                    with m.Else():
-                        m.d.sync += [
-                            begun.eq(0),
-                            unannounced.eq(unannounced - header.length),
-                            cost_left.eq(cost_left - (cost_of(header.length) - MESSAGE_HEADER_BYTES)),
-                            record_beats.eq((header.length + beat_bytes - 1) // beat_bytes),
-                            state.eq(State.PAYLOAD),
-                        ]
 
             with m.Case(State.DESCRIPTOR):
                 writer.word(prefix, PREFIX_HEADER_BYTES)
@@ -276,18 +287,17 @@ class Sender(wiring.Component):
                 with m.If(writer.word_ends):
                     m.d.sync += record_words.eq(record_words - 1)
                 with m.If(record_ends):
-                    m.d.sync += state.eq(Mux(final, State.IDLE, State.HEADER))
+                    m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
 
             with m.Case(State.PAYLOAD):
-                with m.If(head_left == 0):
-                    writer.copy(self.payload, "data", "keep")
+                writer.copy(self.payload, "data", "keep")
                 m.d.comb += beat.last.eq(record_beats == 1)
                 with m.If(writer.emit):
                     # The header has left: the next cut may be made.
                     m.d.comb += self.cuts.ready.eq(message.is_stream & ~begun)
                     m.d.sync += [begun.eq(1), record_beats.eq(record_beats - 1)]
                 with m.If(record_ends):
-                    m.d.sync += state.eq(Mux(final, State.IDLE, State.HEADER))
+                    m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
 
             with m.Case(State.ABORTED):
                 m.d.comb += over.eq(~writer.valid)
@@ -305,16 +315,19 @@ class Sender(wiring.Component):
         with m.If(record_ends & final & ((state == State.ENTRIES) | (state == State.PAYLOAD))):
             m.d.comb += over.eq(1)
         m.d.comb += [
-            self.busy.eq((state != State.IDLE) | message_left),
+            # One cycle more behind a stream, so that its refund is there before the next message.
+            self.busy.eq((state != State.IDLE) | message_left | self.finish),
             self.streaming.eq(sends & message.is_stream),
-            self.finish.eq(over & message.is_stream),
-            self.refund.eq(Mux(state == State.ABORTED, message.cost, cost_left)),
             self.record.eq(self.leaves & (self.type != RecordType.ABORT)),
             self.slot.eq(message.slot),
             self.aborted.eq(self.leaves & (self.type == RecordType.ABORT)),
         ]
+        m.d.sync += [
+            self.finish.eq(over & message.is_stream),
+            self.refund.eq(Mux(state == State.ABORTED, message.cost, cost_left)),
+        ]
         with m.If(state == State.ABANDON):
-            m.d.comb += self.refund.eq(0)  # its epoch's balance is gone, and there may be another one
+            m.d.sync += self.refund.eq(0)  # its epoch's balance is gone, and there may be another one
         with m.If(cut & sends):
             m.d.comb += over.eq(0)
             m.d.sync += [head_left.eq(0), state.eq(State.ABANDON)]

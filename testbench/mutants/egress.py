@@ -69,7 +69,7 @@ EGRESS = [
     Mutation(
         name="credit is granted twice",
         file="notices.py",
-        old=" - Mux(is_granted, self.granted_bytes, 0)",
+        old=" - Mux(was_granted[i], self.granted_bytes, 0)",
         new="",
         test="test_notices.py::test_notices[beats16]",
     ),
@@ -91,7 +91,7 @@ EGRESS = [
         name="an offered record makes way for a notice",
         file="record_mux.py",
         old="with m.If(self.o.valid):",
-        new="with m.If(passes):",
+        new="with m.If(self.o.valid & self.o.ready):",
         test="test_record_mux.py",
     ),
 ]
