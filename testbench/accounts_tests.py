@@ -12,7 +12,7 @@ CREDITED = 2
 
 
 async def begin(dut) -> None:
-    for name in ("slot", "use", "amount", "complete", "abort", "granted", "granted_slot", "granted_bytes"):
+    for name in ("slot", "use", "first", "amount", "abort", "granted", "granted_slot", "granted_bytes"):
         getattr(dut, name).value = 0
     dut.ended.value = dut.beats__valid.value = 0
     await start(dut)
@@ -24,7 +24,7 @@ async def room_is_what_was_granted_less_what_is_used(dut):
     random = generator()
     links, staging = parameters()["links"], parameters()["staging_bytes"]
     await begin(dut)
-    room, used, out = [0] * links, [0] * links, [0] * links
+    room, used, out, is_open = [0] * links, [0] * links, [0] * links, [False] * links
     seen = set()
     for _ in range(6000):
         slot, granted_slot = random.randrange(links), random.randrange(links)
@@ -33,11 +33,11 @@ async def room_is_what_was_granted_less_what_is_used(dut):
         grant = random.choice((free, random.randint(0, free), 0))
         use = random.random() < 0.5
         amount = random.choice((room[slot], random.randint(0, room[slot]), 0))
-        complete = random.random() < 0.2
-        abort = not use and not complete and random.random() < 0.3
+        first = not is_open[slot] or random.random() < 0.3
+        abort = not use and is_open[slot] and random.random() < 0.5
         ended = [random.random() < 0.02 for _ in range(links)]
-        dut.slot.value, dut.use.value, dut.amount.value = slot, use, amount
-        dut.complete.value, dut.abort.value = complete, abort
+        dut.slot.value, dut.use.value, dut.amount.value = slot, use << slot, amount
+        dut.first.value, dut.abort.value = first, abort << slot
         dut.granted.value, dut.granted_slot.value, dut.granted_bytes.value = granted, granted_slot, grant
         dut.ended.value = sum(bit << i for i, bit in enumerate(ended))
         await RisingEdge(dut.clk)
@@ -47,18 +47,20 @@ async def room_is_what_was_granted_less_what_is_used(dut):
             room[granted_slot] += grant
         if use:
             room[slot] -= amount
-            used[slot] += amount
+            used[slot] = amount if first else used[slot] + amount
             out[slot] += amount
+            is_open[slot] = True
         if abort:
             room[slot] += used[slot]
             out[slot] -= used[slot]
-        if complete or abort:
             used[slot] = 0
+            is_open[slot] = False
         if random.random() < 0.2:  # something is released
             out[slot] = used[slot]
         for each in range(links):
             if ended[each]:
                 room[each] = used[each] = out[each] = 0
+                is_open[each] = False
     assert len(seen) == 12, "grants meet uses, aborts and ends in every way"
 
 

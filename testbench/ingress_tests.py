@@ -146,18 +146,19 @@ async def latency_and_throughput_are_exact(dut):
         takes = [cycle for cycle, name, _ in bench.times if name == "take"]
         return [after - before for before, after in pairwise(takes)]
 
-    # Entries are merged one behind the other, the last one a cycle after its last beat.
-    prefix = 1 + LOG_LATENCY
+    # Each record is judged first.  Entries are merged one behind the other, the last one a cycle after its
+    # last beat.
+    prefix = 2 + LOG_LATENCY
     for count in (1, 2, 7, 127, 128, 300):
         records = message_records(bytes(64), *[bench.peer(0)] * count, chunk=32)
         expected = [beats(len(record.body)) + prefix for record in records[:-2]]
-        assert await durations(*records) == [*expected, header + beats(32), beats(32)]
+        assert await durations(*records) == [*expected, 1 + header + beats(32), 1 + beats(32)]
     (empty,) = message_records(b"", bench.peer(0))
     assert await durations(empty) == [beats(64) + prefix + header]
-    assert await durations(credit_record(1), credit_record(2)) == [beats(8) + 2] * 2
-    assert await durations(*[notice(RecordType.FULL_REQUEST)] * 2) == [1, 1]
+    assert await durations(credit_record(1), credit_record(2)) == [beats(8) + 3] * 2
+    assert await durations(*[notice(RecordType.FULL_REQUEST)] * 2) == [2, 2]
     aborted = message_records(bytes(64), bench.peer(0), chunk=32)[:2]
-    assert (await durations(*aborted, notice(RecordType.ABORT)))[2] == 1
+    assert (await durations(*aborted, notice(RecordType.ABORT)))[2] == 2
 
     # Payload is released PacketBuffer.latency cycles after its last beat, and a cycle for the choice.
     bench.times.clear()

@@ -29,10 +29,10 @@ class Accounts(wiring.Component):
         The channel at hand.
     room : Out(range(staging_bytes + 1))
         Bytes that it was granted and has not used.
-    use, amount : In(1), In(range(staging_bytes + 1))
-        Strobe: a record of the open message uses so much of it.
-    complete, abort : In(1)
-        Strobes: the open message is complete; it is aborted, and what it used comes back.
+    use, first, amount : In(links), In(1), In(range(staging_bytes + 1))
+        Strobes, for each channel: a record of its message uses so much of its room; the message's first one.
+    abort : In(links)
+        Strobes: the open message is aborted, and what it used comes back.
     granted, granted_slot, granted_bytes : In(1), In(8), In(range(staging_bytes + 1))
         Strobe: so much more is granted to a peer.
     beats : In(stream of Beat)
@@ -53,10 +53,10 @@ class Accounts(wiring.Component):
             {
                 "slot": In(8),
                 "room": Out(staging),
-                "use": In(1),
+                "use": In(links),
+                "first": In(1),
                 "amount": In(staging),
-                "complete": In(1),
-                "abort": In(1),
+                "abort": In(links),
                 "granted": In(1),
                 "granted_slot": In(8),
                 "granted_bytes": In(staging),
@@ -79,17 +79,14 @@ class Accounts(wiring.Component):
 
         # Room: one sum, for a grant may come at any time.
         for i, each in enumerate(accounts):
-            at_hand = self.slot == i
             m.d.sync += each.room.eq(
                 each.room
                 + Mux(self.granted & (self.granted_slot == i), self.granted_bytes, 0)
-                + Mux(at_hand & self.abort, each.used, 0)
-                - Mux(at_hand & self.use, self.amount, 0)
+                + Mux(self.abort[i], each.used, 0)
+                - Mux(self.use[i], self.amount, 0)
             )
-        with m.If(self.complete | self.abort):
-            m.d.sync += here.used.eq(0)
-        with m.Elif(self.use):
-            m.d.sync += here.used.eq(here.used + self.amount)
+            with m.If(self.use[i]):
+                m.d.sync += each.used.eq(Mux(self.first, 0, each.used) + self.amount)
 
         # A CREDIT: eight bytes in two beats, or in the first half of one; a cycle to subtract, one to judge.
         grant = Signal(GRANT_BITS)

@@ -32,6 +32,7 @@ class State(enum.Enum):
     CREDIT = 5  # a grant is read
     NOTICE = 6  # a record without a body
     DRAIN = 7  # the record was given up; the log has not answered all of its entries
+    JUDGE = 8  # whether the next record may be here
 
 
 Channel = data.StructLayout({"message_open": 1, "peer_known": 1, "peer_id": 128})
@@ -45,11 +46,11 @@ class Ingress(wiring.Component):
     nothing is while ``window`` is up.  Anything out of place closes the channel.  What a peer may send was
     granted, so there is always room for it, and no record waits for another channel or for the accelerator.
 
-    **Throughput**: one beat of a record's body a cycle, records without a pause between them.  A prefix takes
-    a cycle more, until the log has answered its last entry; a message's header its beats; a CREDIT two cycles
-    more.  That is less than what header and tag of its records take on a link, so that messages are read as
-    fast as they come.  **Latency**: ``PacketBuffer.latency`` and a cycle from a message's last beat to
-    ``released``, if nothing is being released.
+    **Throughput**: one beat of a record's body a cycle, and a cycle before that, in which the record is
+    judged.  A prefix takes a cycle more, until the log has answered its last entry; a message's header its
+    beats; a CREDIT two cycles more.  Of long messages that is no more than what header and tag of their
+    records take on a link, so that they are read as fast as they come.  **Latency**: ``PacketBuffer.latency``
+    and a cycle from a message's last beat to ``released``, if nothing is being released.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ class Ingress(wiring.Component):
         m.submodules.turns = turns = RecordTurns(beat_bytes=beat_bytes, links=links)
         for outer, inner in zip(self.records, turns.records, strict=True):
             wiring.connect(m, wiring.flipped(outer), inner)
-        header, body, begins = turns.header, turns.body, turns.begins
+        header, body = turns.header, turns.body
         channels = Array(Signal(Channel, name=f"channel_{i}") for i in range(links))
         channel = channels[self.slot]
         cut = Signal()
@@ -204,7 +205,6 @@ class Ingress(wiring.Component):
         )
         m.d.comb += [
             accounts.slot.eq(self.slot),
-            accounts.amount.eq(rules.amount),
             accounts.granted.eq(self.granted),
             accounts.granted_slot.eq(self.granted_slot),
             accounts.granted_bytes.eq(self.granted_bytes),
@@ -214,7 +214,18 @@ class Ingress(wiring.Component):
             self.credit_bytes.eq(accounts.credit_bytes),
         ]
 
-        # The first cycle of a record: whether it may be here, and what it uses of the peer's credit.
+        # Whether the record may be here, and what it uses of the peer's credit: known from the cycle after.
+        begins = Signal()  # the record at hand was judged
+        verdict = Signal()
+        legal = turns.begins & ~rules.malformed & ~cut
+        m.d.sync += [
+            begins.eq(turns.begins & ~cut),
+            verdict.eq(rules.malformed),
+            # Whatever of it meets the end of the epoch is void.
+            accounts.use.eq((legal & rules.uses) << self.slot),
+            accounts.amount.eq(rules.amount),
+            accounts.abort.eq((legal & is_abort) << self.slot),
+        ]
         writer = MessageWriter(beat_bytes=beat_bytes, links=links)
         m.d.comb += [
             rules.header.eq(header),
@@ -222,14 +233,12 @@ class Ingress(wiring.Component):
             rules.middle.eq(prefix.middle.bit_select(self.slot, 1)),
             rules.room.eq(accounts.room),
         ]
-        malformed = begins & rules.malformed
-        starts = begins & ~rules.malformed & ~cut
+        malformed = begins & verdict
+        starts = begins & ~verdict & ~cut
         aborts = starts & is_abort
         m.d.comb += [
             self.taken.eq(begins & ~cut),
-            accounts.use.eq(starts & rules.uses),
-            accounts.abort.eq(aborts),
-            accounts.complete.eq(writer.commit),
+            accounts.first.eq(som),
             staging.commit.eq(writer.commit),
             staging.discard.eq(aborts),
             prefix.abort.eq(aborts << self.slot),
@@ -268,13 +277,24 @@ class Ingress(wiring.Component):
                 with m.If(self.merged):
                     m.d.sync += [created.eq(1), state.eq(State.IDLE)]
 
+            with m.Case(State.JUDGE):
+                with m.Switch(header.type):
+                    with m.Case(RecordType.PREFIX):
+                        m.d.sync += state.eq(State.PREFIX)
+                    with m.Case(RecordType.PAYLOAD):
+                        m.d.sync += state.eq(State.STAGE)
+                    with m.Case(RecordType.CREDIT):
+                        m.d.sync += state.eq(State.CREDIT)
+                    with m.Default():
+                        m.d.sync += state.eq(State.NOTICE)
+
             with m.Case(State.PREFIX):
                 all_merged = Signal()
                 m.d.comb += [
                     all_merged.eq(prefix.done & (outstanding == self.merged) & ~refused),
                     prefix.settle.eq(all_merged & prefix.ends & ~cut),
                     finished.eq(all_merged & ~eom),
-                    prefix.enable.eq(~all_merged),  # the next record may be a prefix, too
+                    prefix.enable.eq(1),
                     body.ready.eq(prefix.body.ready),
                     self.merge.payload.entry.eq(prefix.entries.payload.entry),
                     self.merge.payload.external.eq(prefix.entries.payload.external),
@@ -325,15 +345,7 @@ class Ingress(wiring.Component):
             with m.Else():
                 m.d.comb += turns.take.eq(1)
                 with m.If(turns.any):
-                    with m.Switch(turns.type):
-                        with m.Case(RecordType.PREFIX):
-                            m.d.sync += state.eq(State.PREFIX)
-                        with m.Case(RecordType.PAYLOAD):
-                            m.d.sync += state.eq(State.STAGE)
-                        with m.Case(RecordType.CREDIT):
-                            m.d.sync += state.eq(State.CREDIT)
-                        with m.Default():
-                            m.d.sync += state.eq(State.NOTICE)
+                    m.d.sync += state.eq(State.JUDGE)
 
         local_at_hand = (state == State.LOCAL) | (state == State.LOCAL_MERGED)
         record_at_hand = (state != State.IDLE) & ~local_at_hand

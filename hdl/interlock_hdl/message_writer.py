@@ -24,7 +24,7 @@ class MessageWriter(wiring.Component):
     Members
     -------
     enable, slot : In(1), In(8)
-        A record of this channel is being written.
+        A record of this channel is being written; the channel is named at least a cycle before.
     eom, empty : In(1)
         It ends its message; it is a prefix, and the message has no payload.
     refused : In(1)
@@ -65,7 +65,7 @@ class MessageWriter(wiring.Component):
         beat = Signal(range(MESSAGE_HEADER_BYTES // self.beat_bytes))
         header_ends = beat == MESSAGE_HEADER_BYTES // self.beat_bytes - 1
         has_header = Signal(self.links)  # the header of the open message is written
-        here = has_header.bit_select(self.slot, 1)
+        here = Signal()  # that of the record at hand is
         m.d.comb += [header.kind.eq(Kind.PEER), header.peer.eq(self.slot)]
 
         writes_header = self.enable & ~here
@@ -94,9 +94,9 @@ class MessageWriter(wiring.Component):
         ]
 
         with m.If(~self.enable):
-            m.d.sync += beat.eq(0)
+            m.d.sync += [beat.eq(0), here.eq(has_header.bit_select(self.slot, 1))]
         with m.Elif(writes_header & taken):
-            m.d.sync += beat.eq(beat + 1)
+            m.d.sync += [beat.eq(beat + 1), here.eq(header_ends & ~self.empty)]
         gone = (self.commit | self.abort) << self.slot
         begun = (header_taken & ~self.empty) << self.slot
         m.d.sync += has_header.eq((has_header | begun) & ~gone & ~self.ended)

@@ -9,6 +9,7 @@ from interlock_hdl.record import ENTRY_BYTES, RECORD_MAX_LENGTH, Entry, PrefixFl
 from interlock_hdl.wire import network
 
 RECORD_ENTRIES = RECORD_MAX_LENGTH // ENTRY_BYTES
+ID_PARTS = 4
 
 ReadEntry = data.StructLayout({"entry": Entry, "external": 1})
 """An entry, and in which section of the prefix it was."""
@@ -145,9 +146,10 @@ class PrefixReader(wiring.Component):
                 ),
             ]
 
-        impostor = (entry.session_id == self.session_id) | (
-            self.peer_known & (entry.session_id != self.peer_id)
-        )
+        # Ids are compared before the last beat of their entry comes, in parts: whole, it would be a long way.
+        arrived = word[128 - 8 * self.beat_bytes :][:128]
+        is_own, is_peer = Signal(ID_PARTS), Signal(ID_PARTS)
+        impostor = is_own.all() | (self.peer_known & ~is_peer.all())
         taken = self.entries.valid & self.entries.ready
         m.d.comb += [
             self.fault.eq(judged & (~right | (full & is_entry_0 & impostor))),
@@ -169,6 +171,8 @@ class PrefixReader(wiring.Component):
                 beat.eq(beat + 1),
                 full.eq(beat == beats - 1),
                 all_read.eq(self.body.payload.last),
+                is_own.eq(_same_parts(arrived, self.session_id)),
+                is_peer.eq(_same_parts(arrived, self.peer_id)),
             ]
 
         # What outlives the record.
@@ -192,3 +196,8 @@ class PrefixReader(wiring.Component):
             with top.If(self.abort[i] | self.ended[i]):
                 top.d.sync += progress.eq(Progress.const({"due": 1}))
         return top
+
+
+def _same_parts(one, other):
+    width = len(one) // ID_PARTS
+    return Cat(one.word_select(n, width) == other.word_select(n, width) for n in range(ID_PARTS))

@@ -34,8 +34,8 @@ class RecordTurns(wiring.Component):
     records : In(RecordPort) array of ``links``
     open : In(links)
         Whose records may be read.
-    any, type : Out(1), Out(8)
-        There is a next record; its type.
+    any : Out(1)
+        There is a next record.
     take : In(1)
         It is taken, if there is one.
     begins : Out(1)
@@ -53,7 +53,6 @@ class RecordTurns(wiring.Component):
                 "records": In(RecordPort(beat_bytes)).array(links),
                 "open": In(links),
                 "any": Out(1),
-                "type": Out(8),
                 "take": In(1),
                 "begins": Out(1),
                 "slot": Out(8),
@@ -72,10 +71,7 @@ class RecordTurns(wiring.Component):
         for i, port in enumerate(self.records):
             m.d.comb += turns.asking[i].eq(port.header.valid & self.open[i])
             with m.If(turns.next == i):
-                m.d.comb += [
-                    self.type.eq(port.header.payload.type),
-                    port.header.ready.eq(self.take & turns.any),
-                ]
+                m.d.comb += port.header.ready.eq(self.take & turns.any)
                 with m.If(self.take & turns.any):
                     m.d.sync += self.header.eq(port.header.payload)
             with m.If(self.slot == i):

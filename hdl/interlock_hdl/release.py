@@ -1,6 +1,6 @@
 """Releases whole messages to the accelerator, channels in turn."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -75,9 +75,8 @@ class Release(wiring.Component):
         granted = self.granted
         pending = Signal(self.n_sources)  # stale, waiting for the message in progress to complete
 
-        in_progress = Signal(self.n_sources)
+        in_progress = Signal(self.n_sources)  # the source that is granted
         m.d.comb += [
-            in_progress.eq(granted << self.source),
             self.flush.eq((pending | self.stale) & ~in_progress),
             self.clean.eq(~(pending | self.stale)),
         ]
@@ -89,18 +88,15 @@ class Release(wiring.Component):
             m.d.comb += turns.asking[i].eq(source.valid & ~self.stale[i] & ~pending[i])
 
         with m.If(granted):
-            with m.Switch(self.source):
-                for i, source in enumerate(self.sources):
-                    with m.Case(i):
-                        m.d.comb += [
-                            self.rx.payload.eq(source.payload),
-                            self.rx.valid.eq(source.valid),
-                            source.ready.eq(self.rx.ready),
-                        ]
             with m.If(self.rx.valid & self.rx.ready & self.rx.payload.last):
-                m.d.sync += granted.eq(0)
+                m.d.sync += [granted.eq(0), in_progress.eq(0)]
         with m.Elif(turns.any & ~self.hold):
-            m.d.sync += [granted.eq(1), self.source.eq(turns.next)]
+            m.d.sync += [granted.eq(1), in_progress.eq(1 << turns.next), self.source.eq(turns.next)]
+        m.d.comb += self.rx.valid.eq((in_progress & Cat(source.valid for source in self.sources)).any())
+        for i, source in enumerate(self.sources):
+            m.d.comb += source.ready.eq(self.rx.ready & in_progress[i])
+            with m.If(in_progress[i]):
+                m.d.comb += self.rx.payload.eq(source.payload)
 
         # Beats of a message are whole blocks, but for its last one: so many beats are so many blocks.
         beats_a_block = BLOCK_BYTES // self.beat_bytes

@@ -83,7 +83,7 @@ INGRESS = [
     Mutation(
         name="entry 0 may be anybody's",
         file="prefix_reader.py",
-        old="self.peer_known & (entry.session_id != self.peer_id)",
+        old="self.peer_known & ~is_peer.all()",
         new="0",
         test="test_prefix_reader.py::test_prefix_reader[beats16]",
     ),
@@ -118,7 +118,7 @@ INGRESS = [
     Mutation(
         name="an abort keeps the room",
         file="accounts.py",
-        old="Mux(at_hand & self.abort, each.used, 0)",
+        old="Mux(self.abort[i], each.used, 0)",
         new="0",
         test="test_accounts.py::test_accounts[beats16]",
     ),
