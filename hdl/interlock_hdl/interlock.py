@@ -197,9 +197,9 @@ class Interlock(wiring.Component):
         wiring.connect(m, tx_intake.messages, egress.messages)
         wiring.connect(m, tx_intake.o, egress.payload)
         wiring.connect(m, egress.records, seal.i)
-        self._gate(m, session.open, egress.host, self.host_out)
+        self._gate(m, session, egress.host, self.host_out)
         m.d.comb += [
-            tx_intake.enable.eq(session.open),
+            tx_intake.enable.eq(session.taking),
             tx_intake.finish.eq(egress.finish),
             egress.progress.eq(tx_intake.progress),
             egress.session_id.eq(session.session_id),
@@ -213,9 +213,9 @@ class Interlock(wiring.Component):
         wiring.connect(m, host_intake.o, external.i)
         wiring.connect(m, external.merge, ingress.local)
         wiring.connect(m, external.o, ingress.host)
-        self._gate(m, session.open, ingress.rx, self.rx)
+        self._gate(m, session, ingress.rx, self.rx)
         m.d.comb += [
-            host_intake.enable.eq(session.open),
+            host_intake.enable.eq(session.taking),
             external.enter.eq(session.enter),
             external.session_id.eq(session.session_id),
             external.merged.eq(ingress.local_merged),
@@ -239,7 +239,7 @@ class Interlock(wiring.Component):
 
         # Links
         for i, (port, opened, epoch) in enumerate(zip(self.links, opens, epochs, strict=True)):
-            self._gate(m, session.open, seal.o[i], port.tx)
+            self._gate(m, session, seal.o[i], port.tx)
             wiring.connect(m, wiring.flipped(port.rx), opened.i)
             wiring.connect(m, opened.header, ingress.records[i].header)
             wiring.connect(m, opened.body, ingress.records[i].body)
@@ -308,10 +308,10 @@ class Interlock(wiring.Component):
         return m
 
     @staticmethod
-    def _gate(m, is_open, source, sink) -> None:
+    def _gate(m, session, source, sink) -> None:
         """Lets a stream out only while the gates are open."""
         m.d.comb += [
             sink.payload.eq(source.payload),
-            sink.valid.eq(source.valid & is_open),
-            source.ready.eq(sink.ready & is_open),
+            sink.valid.eq(source.valid & session.open),
+            source.ready.eq(sink.ready & session.taking),
         ]

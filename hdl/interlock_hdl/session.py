@@ -43,8 +43,8 @@ class Session(wiring.Component):
     much of it are held twice, so that a flipped register cannot open a gate or change who the node
     is: it closes.
 
-    **Latency**: one cycle from an alarm's cause to closed gates; a flip of the state closes them in the
-    same cycle.
+    **Latency**: one cycle from an alarm's cause to closed gates, and from a flip in what was drawn; a flip of
+    the state closes them in the same cycle.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ class Session(wiring.Component):
         The log may take entry 0.
     counting : Out(1)
         OPAQUE ports count.
-    open : Out(1)
-        The gates are open.
+    open, taking : Out(1)
+        The gates are open; so they were to be, when nothing was flipped: the same, from a register, for
+        whatever is taken in the cycle of a flip and not let out.
     session_id : Out(128)
     key : Out(32 * key_words)
         Both from when gates open until the next CLEAR.
@@ -107,6 +108,7 @@ class Session(wiring.Component):
                 "enter": Out(1),
                 "counting": Out(1),
                 "open": Out(1),
+                "taking": Out(1),
                 "session_id": Out(128),
                 "key": Out(32 * key_words),
                 "ticks": Out(64),
@@ -121,11 +123,16 @@ class Session(wiring.Component):
         m = Module()
         m.submodules.state = state = Twin(State)
         m.submodules.drawn = drawn = Twin(32 * self.words)
+        # Of the next state, for these two drive a great many gates and registers.
+        m.submodules.wiping = wiping = Twin(1, init=1)
+        m.submodules.opening = opening = Twin(1)
         m.submodules.left = left = Twin(range(self.words), init=self.words - 1)  # words beyond the next one
 
         now = state.value
         fault = Signal()
-        m.d.comb += fault.eq(state.fault | drawn.fault | left.fault)
+        drawn_fault = Signal()  # of some hundred bits, so a register of its own: gates and `wipe` wait for it
+        m.d.sync += drawn_fault.eq(drawn.fault | left.fault)
+        m.d.comb += fault.eq(state.fault | drawn_fault | wiping.fault | opening.fault)
 
         causes = Signal(len(Alarm))
         early = (now == State.DRAW) | (now == State.ENTER)
@@ -174,13 +181,19 @@ class Session(wiring.Component):
             # What was drawn goes too: a flip in it must not outlive the session that it closed.
             m.d.comb += [state.next.eq(State.CLEAR), drawn.next.eq(0), drawn.load.eq(1)]
             m.d.comb += [left.next.eq(self.words - 1), left.load.eq(1)]
+            m.d.sync += drawn_fault.eq(0)
 
         m.d.comb += [
             self.clear_request.eq((now == State.CLEAR) | early),
-            self.wipe.eq((now == State.CLEAR) & ~fault),
+            wiping.next.eq(state.next == State.CLEAR),
+            wiping.load.eq(1),
+            self.wipe.eq(wiping.value & ~wiping.fault),
             self.enter.eq(now == State.ENTER),
             self.counting.eq((now == State.RELEASE) | (now == State.OPEN)),
-            self.open.eq((now == State.OPEN) & ~fault),
+            opening.next.eq(state.next == State.OPEN),
+            opening.load.eq(1),
+            self.open.eq(opening.value & ~opening.fault & ~state.fault & ~drawn_fault),
+            self.taking.eq(opening.value),
             self.session_id.eq(Cat(drawn.value[-32 * ID_WORDS :], self.serial, self.maker)),
             self.key.eq(drawn.value),
         ]

@@ -62,22 +62,22 @@ SESSIONS = [
     Mutation(
         name="exports go on after an alarm",
         file="interlock.py",
-        old="self._gate(m, session.open, egress.host, self.host_out)",
-        new="self._gate(m, 1, egress.host, self.host_out)",
+        old="self._gate(m, session, egress.host, self.host_out)",
+        new="wiring.connect(m, egress.host, wiring.flipped(self.host_out))",
         test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
     ),
     Mutation(
         name="releases go on after an alarm",
         file="interlock.py",
-        old="self._gate(m, session.open, ingress.rx, self.rx)",
-        new="self._gate(m, 1, ingress.rx, self.rx)",
+        old="self._gate(m, session, ingress.rx, self.rx)",
+        new="wiring.connect(m, ingress.rx, wiring.flipped(self.rx))",
         test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
     ),
     Mutation(
         name="records leave after an alarm",
         file="interlock.py",
-        old="self._gate(m, session.open, seal.o[i], port.tx)",
-        new="self._gate(m, 1, seal.o[i], port.tx)",
+        old="self._gate(m, session, seal.o[i], port.tx)",
+        new="wiring.connect(m, seal.o[i], wiring.flipped(port.tx))",
         test="test_attacks_on_sessions.py::test_an_alarm_stops_every_port_at_once",
     ),
     Mutation(
