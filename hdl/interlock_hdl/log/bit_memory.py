@@ -5,9 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+FEW_WORDS = 256
+
 
 class BitMemory(wiring.Component):
-    """Words with parity, in block RAM; a word that was read is written back with a bit more, or as zeros.
+    """Words with parity, in memory; a word that was read is written back with a bit more, or as zeros.
 
     What to do with a word is said in the cycle after its ``read``.  A word is read again no sooner than two
     cycles after the read before.
@@ -63,8 +65,10 @@ class BitMemory(wiring.Component):
         m = Module()
         Checked = data.StructLayout({"word": self.bits, "parity": 1})
         # As in PacketBuffer: no word is read in the cycle in which it is written, and the read port's
-        # register stands apart, so that synthesis uses block RAM as it is.
-        memory = Memory(shape=Checked, depth=self.words, init=[], attrs={"no_rw_check": 1})
+        # register stands apart, so that synthesis uses block RAM as it is.  Block RAM is late, and much is
+        # made of a word within a cycle: so memories that are not large are made of LUTs.
+        attrs = {"no_rw_check": 1} | ({"ram_style": "distributed"} if self.words <= FEW_WORDS else {})
+        memory = Memory(shape=Checked, depth=self.words, init=[], attrs=attrs)
         m.submodules.memory = memory
         write_port = memory.write_port()
         read_port = memory.read_port(domain="comb")

@@ -6,10 +6,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.log.store import EntryAddress, ReadEntryStream, ReadStream
-from interlock_hdl.log.stored import StoredEntry, is_damaged
+from interlock_hdl.log.stored import StoredEntry
 from interlock_hdl.twin import Twin
 
-PLACES = 3  # entries between memory and output: as many as are asked for before the first one is taken
+PLACES = 4  # entries between memory and output: as many as are asked for before the first one is taken
 
 Offered = data.StructLayout({"stored": StoredEntry, "address": EntryAddress, "parity": 1})
 """What waits at the output; ``parity`` is that of the address."""
@@ -23,7 +23,7 @@ class EntryArray(wiring.Component):
 
     A read shows what was written in its own cycle or before.
 
-    **Latency**: 1 cycle from ``fetch_at`` to ``fetched``; ``read_latency`` cycles from ``read`` to
+    **Latency**: 2 cycles from ``fetch_at`` to ``fetched``; ``read_latency`` cycles from ``read`` to
     ``entries``.  **Throughput**: a word fetched and one written every two cycles; an entry read every cycle.
 
     Parameters
@@ -35,19 +35,21 @@ class EntryArray(wiring.Component):
     -------
     odd : In(1)
     fetch_at, fetched : In(address), Out(StoredEntry)
-        Taken in odd cycles; there in the even one after.
+        Taken in odd cycles; there in the next odd one and the even one after that.
     write, write_at, new : In(1), In(address), In(StoredEntry)
         Taken in even cycles.  ``new`` must hold still in the odd one before.
+    written : Out(StoredEntry)
+        ``new`` of the last even cycle.
     own : In(StoredEntry)
     read : In(ReadStream)
     entries : Out(ReadEntryStream)
     wiping, wiping_at : In(1), In(address)
         The word is overwritten with zeros.
     damaged : Out(1)
-        What is offered is not what was stored, or a register that decides is damaged.
+        What waits at the output is not what was stored, or a register that decides is damaged.
     """
 
-    read_latency = 2
+    read_latency = 3
 
     def __init__(self, *, entries: int) -> None:
         self.capacity = entries
@@ -60,6 +62,7 @@ class EntryArray(wiring.Component):
                 "write": In(1),
                 "write_at": In(address),
                 "new": In(StoredEntry),
+                "written": Out(StoredEntry),
                 "own": In(StoredEntry),
                 "read": In(ReadStream),
                 "entries": Out(ReadEntryStream),
@@ -77,8 +80,12 @@ class EntryArray(wiring.Component):
         m.submodules.memory = memory
         fetch_port, read_port = memory.read_port(domain="comb"), memory.read_port(domain="comb")
         write_port = memory.write_port()
+        # The block RAM's own registers, which come late, and one behind each.
         fetched, word = Signal(StoredEntry, reset_less=True), Signal(StoredEntry, reset_less=True)
-        m.d.sync += [fetched.eq(fetch_port.data), word.eq(read_port.data)]
+        settled = Signal(StoredEntry)
+        m.d.sync += [fetched.eq(fetch_port.data), word.eq(read_port.data), settled.eq(word)]
+        with m.If(~self.odd):
+            m.d.sync += [self.fetched.eq(fetched), self.written.eq(self.new)]
         merge_address = Mux(self.wiping, self.wiping_at, Mux(self.odd, self.fetch_at, self.write_at))
         shared = Signal(range(self.capacity))  # by one name, that Yosys may see one port
         writes = self.write & ~self.odd
@@ -88,7 +95,6 @@ class EntryArray(wiring.Component):
             write_port.addr.eq(shared),
             write_port.en.eq(self.wiping | writes),
             write_port.data.eq(Mux(self.wiping, 0, self.new)),
-            self.fetched.eq(fetched),
         ]
 
         asked = self.read.payload
@@ -105,6 +111,9 @@ class EntryArray(wiring.Component):
                     "own": 1,  # and it is entry 0
                     "written": 1,  # and was being written
                     "address": EntryAddress,
+                    "settled": 1,  # what it showed then stands in the register behind it
+                    "replaced": 1,  # or something else is shown instead
+                    "settled_address": EntryAddress,
                     "write": place,
                     "read": place,
                     "held": range(PLACES + 1),
@@ -124,23 +133,25 @@ class EntryArray(wiring.Component):
             following.own.eq(~asked.external & (asked.index == 0)),
             following.written.eq(writes & (address == self.write_at)),
             following.address.eq(asked),
-            following.held.eq(now.held + now.arriving - take),
+            following.settled.eq(now.arriving),
+            following.replaced.eq(now.own | now.written),
+            following.settled_address.eq(now.address),
+            following.held.eq(now.held + now.settled - take),
             following.free.eq(now.free - accept + take),
             self.read.ready.eq(now.awake & (now.free != 0)),
         ]
 
-        just_written = Signal(StoredEntry)
-        with m.If(~self.odd):
-            m.d.sync += just_written.eq(self.new)
+        replacement = Signal(StoredEntry)
+        m.d.sync += replacement.eq(Mux(now.own, self.own, self.written))
         places = [Signal(Offered, name=f"place_{n}") for n in range(PLACES)]
-        with m.If(now.arriving):
+        with m.If(now.settled):
             m.d.comb += following.write.eq(_next_place(now.write))
             for number, waiting in enumerate(places):
                 with m.If(now.write == number):
                     m.d.sync += [
-                        waiting.stored.eq(Mux(now.own, self.own, Mux(now.written, just_written, word))),
-                        waiting.address.eq(now.address),
-                        waiting.parity.eq(now.address.as_value().xor()),
+                        waiting.stored.eq(Mux(now.replaced, replacement, settled)),
+                        waiting.address.eq(now.settled_address),
+                        waiting.parity.eq(now.settled_address.as_value().xor()),
                     ]
         with m.If(take):
             m.d.comb += following.read.eq(_next_place(now.read))
@@ -150,13 +161,8 @@ class EntryArray(wiring.Component):
             self.entries.valid.eq(now.held != 0),
             self.entries.payload.entry.eq(offered.stored.entry),
             self.entries.payload.address.eq(offered.address),
-            self.damaged.eq(
-                Cat(
-                    control.fault,
-                    is_damaged(offered.stored),
-                    offered.address.as_value().xor() ^ offered.parity,
-                ).any()
-            ),
+            # Each place by itself: to look at the one that is offered would take longer.
+            self.damaged.eq(Cat(control.fault, *(place.as_value().xor() for place in places)).any()),
         ]
         return m
 

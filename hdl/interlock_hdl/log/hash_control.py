@@ -26,9 +26,10 @@ def control_layout(entries: int, windows: int) -> data.StructLayout:
         {
             "odd": 1,
             "line": range(windows + 1),
-            # A request's way: to the index and through it, two cycles each, then three more pairs of cycles.
+            # A request's way: to the index and through it, two cycles each, then four more pairs of cycles.
             "waiting": data.ArrayLayout(Kind, windows),
             "chosen": chosen,
+            "arriving": chosen,
             "comparing": chosen,
             "is_own": 1,  # of `comparing`: it is entry 0
             "comparison": Comparison,
@@ -42,11 +43,13 @@ def control_layout(entries: int, windows: int) -> data.StructLayout:
             "write": 1,
             "create": 1,
             "mark": 1,
-            # Whether the request before, and the one before that, are for the same entry.
+            # Whether the request before, and the two before that, are for the same entry.
             "targeted": 1,  # there is an entry at `address`, after this merge
-            "repeats": 2,  # of `chosen`
+            "repeats": 3,  # of `chosen`
+            "repeats_then": 3,  # of `arriving`
             "repeats_last": 1,  # of `comparing`
-            # Entries, including those on their way; those that may be read.
+            # Entries, including those on their way, and whether there is one; those that may be read.
+            "begun": 1,
             "sessions": count,
             "externals": count,
             "full": 1,

@@ -60,7 +60,7 @@ class HashLog(wiring.Component):
     """
 
     read_latency = EntryArray.read_latency
-    merge_latency = SipHash.latency + HashIndex.latency + 5
+    merge_latency = SipHash.latency + HashIndex.latency + 7
 
     def __init__(
         self,
@@ -187,16 +187,16 @@ class HashLog(wiring.Component):
             following.full.eq(now.sessions + now.externals == self.capacity),
         ]
         kind, chosen = now.waiting[-1], following.chosen
-        begun = now.sessions != 0
         with m.If(~now.odd):
             m.d.comb += [
                 chosen.eq(kind),
                 chosen.address.eq(Mux(kind.external, ~now.externals, now.sessions)),
-                following.comparing.eq(now.chosen),
+                following.arriving.eq(now.chosen),
+                following.comparing.eq(now.arriving),
             ]
-            with m.If(kind.own & begun):
+            with m.If(kind.own & now.begun):
                 m.d.comb += [chosen.mark.eq(kind.valid), chosen.address.eq(0)]
-            with m.Elif(~begun & (~kind.own | kind.reserved)):
+            with m.Elif(~now.begun & (~kind.own | kind.reserved)):
                 m.d.comb += chosen.refusal.eq(Answer.CONFLICT)
             with m.Elif(index.found):
                 m.d.comb += [chosen.look.eq(kind.valid), chosen.address.eq(index.address)]
@@ -208,6 +208,7 @@ class HashLog(wiring.Component):
                 m.d.comb += [
                     chosen.insert.eq(1),
                     index.insert.eq(1),
+                    following.begun.eq(1),
                     following.sessions.eq(now.sessions + ~kind.external),
                     following.externals.eq(now.externals + kind.external),
                 ]
@@ -217,21 +218,28 @@ class HashLog(wiring.Component):
     ) -> None:
         """Reads the entry, and compares it with the request."""
         now, following = self.control.value, self.control.next
-        array, chosen, comparing = self.array, now.chosen, now.comparing
+        array, chosen, arriving, comparing = self.array, now.chosen, now.arriving, now.comparing
         m.d.comb += [
             array.fetch_at.eq(chosen.address),
-            following.repeats[0].eq(_targets(comparing) & (comparing.address == chosen.address)),
-            following.repeats[1].eq(now.targeted & (now.address == chosen.address)),
+            *(
+                following.repeats[n].eq(_targets(before) & (before.address == chosen.address))
+                for n, before in enumerate((arriving, comparing))
+            ),
+            following.repeats[2].eq(now.targeted & (now.address == chosen.address)),
         ]
+        asked = Signal(StoredEntry)  # of `arriving`
         with m.If(~now.odd):
             m.d.comb += [
-                following.repeats_last.eq(now.repeats[0]),
-                following.is_own.eq(chosen.address == 0),  # externals come down to 1 at most
+                following.repeats_then.eq(now.repeats),
+                following.repeats_last.eq(now.repeats_then[0]),
+                following.is_own.eq(arriving.address == 0),  # externals come down to 1 at most
             ]
-            m.d.sync += [request.eq(line), entry.eq(array.fetched)]
-            with m.If(now.repeats[1]):
+            m.d.sync += [asked.eq(line), request.eq(asked), entry.eq(array.fetched)]
+            with m.If(now.repeats_then[1]):
                 m.d.sync += entry.eq(new)
-            with m.Elif(chosen.address == 0):
+            with m.Elif(now.repeats_then[2]):
+                m.d.sync += entry.eq(array.written)
+            with m.Elif(arriving.address == 0):
                 m.d.sync += entry.eq(self.own.stored)
 
         latest = Signal(StoredEntry)

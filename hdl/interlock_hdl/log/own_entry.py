@@ -12,8 +12,9 @@ from interlock_hdl.twin import Twin
 class OwnEntry(wiring.Component):
     """Holds the node's own entry, and the most that was ever announced of it.
 
-    **Latency**: an announcement that is taken in one cycle is in ``stored`` from the second one after.  A
-    strobe shows in the next cycle.  **Throughput**: an announcement every two cycles.
+    **Latency**: an announcement that is taken in one cycle is in ``stored`` from the second one after, and
+    in ``announced`` from the third.  A strobe shows in the next cycle.  **Throughput**: an announcement every
+    two cycles.
 
     Members
     -------
@@ -66,10 +67,12 @@ class OwnEntry(wiring.Component):
             sample.announced[48:] == self.announced[48:],
             sample.announced[:48] > self.announced[:48],
         )
+        m.submodules.newer = newer = Twin(1)  # the last sample is the most that was announced
+        m.d.comb += [newer.next.eq(taken.value & (high | (same_high & low))), newer.load.eq(1)]
         with m.If(taken.value):
             m.d.sync += [entry.flops.eq(sample.count), parity.flops.eq(sample_parity[0])]
-            with m.If(high | (same_high & low)):
-                m.d.sync += [self.announced.eq(sample.announced), self.announced_parity.eq(sample_parity[1])]
+        with m.If(newer.value):
+            m.d.sync += [self.announced.eq(sample.announced), self.announced_parity.eq(sample_parity[1])]
         with m.If(self.mark):
             m.d.sync += [
                 entry.provenance.eq(self.new.entry.provenance),
@@ -86,6 +89,7 @@ class OwnEntry(wiring.Component):
             self.damaged.eq(
                 Cat(
                     taken.fault,
+                    newer.fault,
                     is_damaged(self.stored),
                     self.announced.xor() ^ self.announced_parity,
                     sample.as_value().xor() ^ sample_parity.xor(),
