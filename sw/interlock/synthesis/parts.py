@@ -41,7 +41,7 @@ class Family:
 FAMILIES: dict[Part, Family] = {
     Part.ECP5: Family(
         device="LFE5U-85F, speed grade 6",
-        options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100"),
+        options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100", "--timing-allow-fail"),
         lut="LUT4",
         flip_flop="TRELLIS_FF",
         block_ram="DP16KD",
@@ -50,7 +50,7 @@ FAMILIES: dict[Part, Family] = {
     ),
     Part.ICE40: Family(
         device="iCE40 HX8K",
-        options=("--hx8k", "--package", "ct256", "--freq", "100"),
+        options=("--hx8k", "--package", "ct256", "--freq", "100", "--timing-allow-fail"),
         lut="SB_LUT4",
         flip_flop="SB_DFF",
         block_ram="SB_RAM40",
