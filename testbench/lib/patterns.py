@@ -8,6 +8,14 @@ PATTERNS = ("none", "half", "bursts", "long")
 cycles in turn; ``long`` pauses seldom, for 60 … 200 cycles."""
 
 
+def crossings(streams: int) -> list[tuple[str, ...]]:
+    """Patterns for a number of streams at once: each comes on each stream, beside others; and none on any."""
+    return [("none",) * streams] + [
+        tuple(PATTERNS[(first + number) % len(PATTERNS)] for number in range(streams))
+        for first in range(len(PATTERNS))
+    ]
+
+
 def pauses(pattern: str, random: Random) -> Iterator[bool]:
     """For each cycle, whether to pause in it."""
     match pattern:

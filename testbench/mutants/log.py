@@ -80,4 +80,32 @@ LOG = [
         new="write_port.en.eq(self.set | self.take | (self.wipe & ~self.wipe_at.all()))",
         test="test_change_bits.py",
     ),
+    Mutation(
+        name="FULL leaves the slot's set as it is",
+        file="log/scan.py",
+        old="changes.flip.eq(accept & is_slot.any())",
+        new="changes.flip.eq(accept & is_slot.any() & ~full)",
+        test="test_log.py::test_latencies_and_corner_cases[6-3]",
+    ),
+    Mutation(
+        name="FULL that falls due with a request is forgotten",
+        file="log/scan.py",
+        old="full = ~is_slot.any() | (is_slot & due).any()",
+        new="full = ~is_slot.any() | (is_slot & now.full_due).any()",
+        test="test_log.py::test_latencies_and_corner_cases[6-3]",
+    ),
+    Mutation(
+        name="entry 0 of a stream leaves without its bound",
+        file="log/scan.py",
+        old="self.entries.payload.entry.flops.eq(_joined(self.said))",
+        new="self.entries.payload.entry.flops.eq(entry.flops)",
+        test="test_log.py::test_latencies_and_corner_cases[6-3]",
+    ),
+    Mutation(
+        name="the bound's carry is lost",
+        file="log/scan.py",
+        old="following.carry.eq(total[PART_BITS])",
+        new="following.carry.eq(0)",
+        test="test_log.py::test_latencies_and_corner_cases[6-3]",
+    ),
 ]
