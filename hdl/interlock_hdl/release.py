@@ -55,6 +55,7 @@ class Release(wiring.Component):
         self.n_sources = sources
         self.largest = largest
         self.granted = Signal()
+        self.in_progress = Signal(sources)  # the source that is granted
         super().__init__(
             {
                 "sources": In(beat_stream(beat_bytes)).array(sources),
@@ -75,7 +76,7 @@ class Release(wiring.Component):
         granted = self.granted
         pending = Signal(self.n_sources)  # stale, waiting for the message in progress to complete
 
-        in_progress = Signal(self.n_sources)  # the source that is granted
+        in_progress = self.in_progress
         m.d.comb += [
             self.flush.eq((pending | self.stale) & ~in_progress),
             self.clean.eq(~(pending | self.stale)),

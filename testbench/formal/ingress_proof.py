@@ -60,6 +60,7 @@ class ReleaseProof(wiring.Component):
             Assert(~dut.released | offered.bit_select(chosen, 1)),
             Assert(~(dut.released & out)),
             Assert(dut.granted == (dut.released | out)),
+            Assert(dut.in_progress == (dut.granted << chosen)),
             Assert(~dut.rx.valid | dut.released | out),
             Assert(~(dut.released | out) | ~dut.flush.bit_select(chosen, 1)),
             Assert(~ago(m, out) | ~out | (dut.source == ago(m, dut.source))),

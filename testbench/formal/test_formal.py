@@ -38,7 +38,7 @@ def test_counter_samples_are_exact_never_fall_and_saturate():
 
 
 def test_no_gate_opens_but_after_a_completed_clear():
-    prove(SessionProof(), mode="prove", depth=1)
+    prove(SessionProof(), mode="prove", depth=2)
 
 
 def test_log_never_lowers_or_loses_an_entry():
