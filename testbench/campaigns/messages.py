@@ -185,7 +185,6 @@ class Messages:
             if self.cluster.cycles - begin > PATIENCE:
                 raise Mismatch("cluster", f"after {PATIENCE} cycles: {problem}")
 
-
     def _say_something(self) -> None:
         """A record that was removed from a wire shows when the next one comes; both ends may wait for it."""
         for node in self.nodes:
