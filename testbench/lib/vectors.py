@@ -63,3 +63,13 @@ def inclusions() -> dict[str, Inclusion]:
         for path, case in cases.items()
         if path.startswith("testdata/inclusion/")
     }
+
+
+def aes_cases(name: str) -> list[tuple[bytes, bytes, bytes]]:
+    """Key, block and ciphertext of a CAVP file of single blocks: of its half that encrypts."""
+    cases = [
+        (bytes.fromhex(one["KEY"]), bytes.fromhex(one["PLAINTEXT"]), bytes.fromhex(one["CIPHERTEXT"]))
+        for one in records(name)
+    ]
+    encrypting = (_VECTORS / "cavp" / name).read_text().partition("[DECRYPT]")[0].count("COUNT")
+    return cases[:encrypting]

@@ -70,7 +70,7 @@ def measure(
     """
     tell(Step(block=name, what="synthesis"))
     content = harnessed(block.make(), open_ports=block.open_ports)
-    netlist = flow.synthesise(name, content, block.part)
+    netlist = flow.synthesise(name, content, block.part, block.options)
     placements: dict[int, flow.Placement] = {}
     failure = None
     for seed in range(1, seeds + 1):

@@ -9,6 +9,9 @@ from interlock_hdl.clear_seal import ClearSeal
 from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
 from interlock_hdl.counter import FlopCounter
 from interlock_hdl.crc32 import Crc32
+from interlock_hdl.crypto.aes import Aes256
+from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.crypto.key_expansion import KeyExpansion
 from interlock_hdl.crypto.sha256 import Sha256
 from interlock_hdl.digest import TreeDigest
 from interlock_hdl.egress import Egress
@@ -54,11 +57,14 @@ class Block:
         What it is placed on.
     open_ports : tuple of str
         Its ports that hardware leaves unconnected.
+    options : tuple of str
+        What Yosys's synthesis is told on top.
     """
 
     make: Callable[[], Any]  # a wiring.Component
     part: Part = Part.ECP5
     open_ports: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def _intake() -> Intake:
@@ -72,6 +78,10 @@ def _intake() -> Intake:
     )
 
 
+_NARROW = ("-nowidelut",)
+"""Arithmetic of a field is made of four-input LUTs.  Joined to wider ones it would be a little faster, and
+take nearly twice as many."""
+
 BLOCKS: Mapping[str, Block] = {
     "session": Block(make=lambda: Session(key_words=MAIN.key_words)),
     "link-epoch": Block(make=LinkEpoch),
@@ -81,6 +91,12 @@ BLOCKS: Mapping[str, Block] = {
     "intake": Block(make=_intake),
     "counter": Block(make=lambda: FlopCounter(issue_ports=MAIN.issue_ports, weights=MAIN.weights)),
     "sha256": Block(make=Sha256),
+    "key-expansion": Block(make=KeyExpansion, options=_NARROW),
+    "aes-14": Block(make=lambda: Aes256(interval=14), options=_NARROW),
+    "aes-14-ram": Block(make=lambda: Aes256(interval=14, s_boxes=SBoxStyle.BLOCK_RAM), options=_NARROW),
+    "aes-2": Block(make=lambda: Aes256(interval=2), options=_NARROW),
+    "aes-1": Block(make=lambda: Aes256(interval=1), options=_NARROW),
+    "aes-1-ram": Block(make=lambda: Aes256(interval=1, s_boxes=SBoxStyle.BLOCK_RAM), options=_NARROW),
     "tree-digest-1": Block(make=lambda: TreeDigest(beat_bytes=16, lanes=1, max_bytes=MAIN.message_bytes)),
     "register-log-16": Block(make=lambda: RegisterLog(entries=16)),
     "scan-16": Block(make=lambda: Scan(links=MAIN.links, entries=16)),

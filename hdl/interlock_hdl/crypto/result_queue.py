@@ -1,0 +1,117 @@
+"""Where results wait behind a pipeline that never stops."""
+
+from amaranth.hdl import Module, ResetInserter, ShapeLike, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+class ResultQueue(wiring.Component):
+    """A first-in first-out queue with a place for every result that is still being computed.
+
+    A pipeline with this behind it needs no enable, which would have to reach thousands of registers within a
+    cycle: it takes work only while there is ``room``, reserves the result's place in that cycle, and pushes
+    the result whenever it is there.
+
+    Latency: ``latency`` cycles from ``push`` to ``o``.  Throughput: one result a cycle.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        What a result is.
+    depth : int
+        Places, a power of two.
+
+    Members
+    -------
+    room : Out(1)
+        There is a place that is not reserved.  A register.
+    reserve : In(1)
+        Takes it.
+    push, payload : In(1), In(shape)
+        A result for which a place was reserved.
+    o : Out(stream of ``shape``)
+    wipe, wiped : In(1), Out(1)
+        While ``wipe`` is high the queue is empty and in reset, and its memory is overwritten.
+    """
+
+    latency = 3
+
+    def __init__(self, *, shape: ShapeLike, depth: int) -> None:
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two, at least 2, not {depth}")
+        self.shape = shape
+        self.depth = depth
+        super().__init__(
+            {
+                "room": Out(1, init=1),
+                "reserve": In(1),
+                "push": In(1),
+                "payload": In(shape),
+                "o": Out(stream.Signature(shape)),
+                "wipe": In(1),
+                "wiped": Out(1),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        # No word is ever read in the cycle in which it is written.
+        memory = Memory(shape=self.shape, depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        m.submodules.memory = memory
+        write_port = memory.write_port()
+        read_port = memory.read_port(domain="comb")
+        control = Module()
+        m.submodules.control = ResetInserter(self.wipe)(control)
+
+        free = Signal(range(self.depth + 1), init=self.depth)
+        free_next = Signal.like(free)
+        stored = Signal(range(self.depth + 1))  # in the memory, and not yet fetched
+        write, read = Signal(range(self.depth)), Signal(range(self.depth))
+        leaving = self.o.valid & self.o.ready
+        returned = Signal()
+        fetching, fetched, offered = Signal(), Signal(), Signal()
+        fetch = Signal(self.shape, reset_less=True)
+        output = Signal(self.shape, reset_less=True)
+        output_moves = ~offered | self.o.ready
+        m.d.comb += [
+            free_next.eq(free + returned - self.reserve),
+            fetching.eq((stored != 0) & (~fetched | output_moves)),
+            self.o.valid.eq(offered & ~self.wipe),
+            self.o.payload.eq(output),
+        ]
+        control.d.sync += [
+            returned.eq(leaving),
+            free.eq(free_next),
+            self.room.eq(free_next != 0),
+            stored.eq(stored + self.push - fetching),
+            write.eq(write + self.push),
+            read.eq(read + fetching),
+        ]
+        with control.If(~fetched | output_moves):
+            control.d.sync += fetched.eq(fetching)
+        with control.If(output_moves):
+            control.d.sync += offered.eq(fetched)
+        # A register that is the block RAM's own, then one in fabric, for the block RAM's comes late.
+        with m.If(fetching | self.wipe):
+            m.d.sync += fetch.eq(read_port.data)
+        with m.If(output_moves | self.wipe):
+            m.d.sync += output.eq(fetch)
+
+        # Zeros go to every address, and by way of address 0 into the registers.
+        wiping = Signal(range(self.depth + 2))
+        with m.If(~self.wipe):
+            m.d.sync += [wiping.eq(0), self.wiped.eq(0)]
+        with m.Elif(wiping == self.depth + 1):
+            m.d.sync += self.wiped.eq(1)
+        with m.Else():
+            m.d.sync += wiping.eq(wiping + 1)
+        m.d.comb += [
+            write_port.en.eq(self.push | self.wipe),
+            write_port.addr.eq(write),
+            write_port.data.eq(self.payload),
+            read_port.addr.eq(read),
+        ]
+        with m.If(self.wipe):
+            m.d.comb += [write_port.addr.eq(wiping), write_port.data.eq(0)]
+        return m
