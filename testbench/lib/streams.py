@@ -6,6 +6,7 @@ Every bench component samples at the rising edge and drives right after it, as a
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -100,6 +101,10 @@ class StreamSource:
     async def drained(self) -> None:
         """Returns when everything queued has been taken."""
         await self._drained.wait()
+
+    def pause(self, cycles: int) -> None:
+        """Offers nothing for some cycles, once what is offered now has been taken."""
+        self._pauses = chain([True] * cycles, self._pauses)
 
     def withdraw(self) -> None:
         """Forgets what is queued, and what is offered: as where a block upstream is flushed."""

@@ -164,16 +164,16 @@ class Aes256(wiring.Component):
             queue.payload.block.eq(rounds[-1].last),
         ]
 
-        # In a wipe nothing enters, so all that was inside has left, into a queue that is in reset.
+        # In a wipe nothing enters; once all keys are zero, what is still inside tells nothing of them.
+        memories = [first_keys, *keys]
+        m.d.comb += [memory.wipe.eq(self.wipe) for memory in memories]
         flushing = Signal(range(self.latency))
         flushed = flushing == self.latency - 1
-        with m.If(~self.wipe):
+        with m.If(~(Cat(memory.wiped for memory in memories).all() & self.wipe)):
             m.d.sync += flushing.eq(0)
         with m.Elif(~flushed):
             m.d.sync += flushing.eq(flushing + 1)
-        memories = [first_keys, *keys]
-        m.d.comb += [memory.wipe.eq(self.wipe) for memory in memories]
-        m.d.comb += self.wiped.eq(flushed & queue.wiped & Cat(memory.wiped for memory in memories).all())
+        m.d.comb += self.wiped.eq(flushed & queue.wiped)
         return m
 
     def _store_keys(self, m: Module, first_keys: SlotMemory, keys: list[SlotMemory]) -> None:
