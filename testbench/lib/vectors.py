@@ -73,3 +73,44 @@ def aes_cases(name: str) -> list[tuple[bytes, bytes, bytes]]:
     ]
     encrypting = (_VECTORS / "cavp" / name).read_text().partition("[DECRYPT]")[0].count("COUNT")
     return cases[:encrypting]
+
+
+@dataclass(frozen=True)
+class GcmCase:
+    """A case of AES-256-GCM with a nonce of 96 bits and a tag of 128.
+
+    ``plaintext`` is None where the case is not genuine, and its tag so not that of its ciphertext.
+    """
+
+    key: bytes
+    nonce: bytes
+    associated: bytes
+    ciphertext: bytes
+    tag: bytes
+    plaintext: bytes | None
+
+
+def gcm_cases() -> tuple[list[GcmCase], int]:
+    """Every case of NIST's two files and Wycheproof's, and how many there are of other sizes."""
+    cases = [*_cavp_gcm("gcmEncryptExtIV256_iv96.rsp"), *_cavp_gcm("gcmDecrypt256_iv96.rsp"), *_wycheproof_gcm()]
+    wanted = [case for case in cases if (len(case.key), len(case.nonce), len(case.tag)) == (32, 12, 16)]
+    return wanted, len(cases) - len(wanted)
+
+
+def _cavp_gcm(name: str) -> Iterator[GcmCase]:
+    for record in records(name):
+        key, nonce, associated, ciphertext, tag = (
+            bytes.fromhex(record[field]) for field in ("Key", "IV", "AAD", "CT", "Tag")
+        )
+        # Where the result is FAIL there is no plaintext.
+        plaintext = bytes.fromhex(record["PT"]) if "PT" in record else None
+        yield GcmCase(key, nonce, associated, ciphertext, tag, plaintext)
+
+
+def _wycheproof_gcm() -> Iterator[GcmCase]:
+    groups = json.loads((_VECTORS / "wycheproof" / "aes_gcm_test.json").read_text())["testGroups"]
+    for case in (case for group in groups for case in group["tests"]):
+        key, nonce, associated, ciphertext, tag, plaintext = (
+            bytes.fromhex(case[field]) for field in ("key", "iv", "aad", "ct", "tag", "msg")
+        )
+        yield GcmCase(key, nonce, associated, ciphertext, tag, plaintext if case["result"] == "valid" else None)
