@@ -1,9 +1,9 @@
-"""Runs in the simulator: one Aes256, beside ``cryptography``; every cycle of its latency is checked."""
+"""Runs in the simulator: one Aes256 or SerialAes256, beside ``cryptography``; every cycle of its latency is checked."""
 
 import cocotb
 from cocotb.triggers import RisingEdge
 from interlock.model.gcm import encrypt_block
-from interlock_hdl.crypto.aes import Aes256, cipher_block_layout
+from interlock_hdl.crypto.aes import cipher_block_layout
 from interlock_hdl.crypto.aes_round import round_key_layout
 from lib.aes import encrypt, number_of, odd_blocks, round_key_fields
 from lib.parameters import generator, parameters
@@ -21,7 +21,9 @@ class Bench:
     def __init__(self, dut, *, gaps: str = "none", stalls: str = "none") -> None:
         self.dut = dut
         self.random = generator()
-        self.interval, self.slots = parameters()["interval"], parameters()["slots"]
+        known = parameters()
+        self.interval, self.slots, self.latency = known["interval"], known["slots"], known["latency"]
+        self.is_serial = self.interval > self.latency
         self.layout = cipher_block_layout(slots=self.slots, label_bits=LABEL_BITS)
         self.key_source = StreamSource(dut, "keys", round_key_layout(self.slots), random=self.random)
         self.source = StreamSource(dut, "i", self.layout, pattern=gaps, random=self.random)
@@ -92,33 +94,33 @@ async def blocks_of_all_slots_at_any_pace(dut, gaps, stalls):
     await test.fill()
     for block in odd_blocks(test.random):
         test.send(test.random.randrange(test.slots), block)
-    for _ in range(300):
+    for _ in range(20 if test.is_serial else 300):
         test.send(test.random.randrange(test.slots), test.random.randbytes(16))
     await test.check()
-    await cycles(dut, 2 * Aes256.latency)
+    await cycles(dut, 2 * test.latency)
     assert not test.sink.received
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def blocks_follow_one_another_without_a_gap(dut):
     """Of one slot, and of slots in any order; each has its latency."""
     test = await bench(dut)
     await test.fill()
-    count = 4 * Aes256.latency
+    count = 8 + 4 * test.latency // test.interval
     for slot in [0] * count + [test.random.randrange(test.slots) for _ in range(count)]:
         test.send(slot, test.random.randbytes(16))
     await test.check()
     begin = test.times.taken["i"][0]
     assert test.times.taken["i"] == [begin + test.interval * n for n in range(2 * count)]
-    assert test.times.offered["o"] == [at + Aes256.latency for at in test.times.taken["i"]]
+    assert test.times.offered["o"] == [at + test.latency for at in test.times.taken["i"]]
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_block_may_come_in_any_cycle(dut):
     """After another one, which meets it nowhere; it is taken in the next cycle that is a block's."""
     test = await bench(dut)
     await test.fill()
-    for pause in range(2 * Aes256.latency):
+    for pause in range(test.latency + 20):
         test.times.clear()
         for slot in range(2):
             test.send(slot, test.random.randbytes(16))
@@ -126,21 +128,24 @@ async def a_block_may_come_in_any_cycle(dut):
             await cycles(dut, pause)
         await test.check()
         first, second = test.times.taken["i"]
-        assert (second - first) % test.interval == 0
-        assert second - first <= pause + 1 + test.interval
-        assert test.times.offered["o"] == [first + Aes256.latency, second + Aes256.latency]
+        if test.is_serial:
+            assert second - first <= max(pause + 2, test.interval)
+        else:
+            assert (second - first) % test.interval == 0
+            assert second - first <= pause + 1 + test.interval
+        assert test.times.offered["o"] == [first + test.latency, second + test.latency]
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def what_is_inside_finds_room_though_nothing_is_taken(dut):
     test = await bench(dut, stalls="long")
     await test.fill()
-    for _ in range(600):
+    for _ in range(20 if test.is_serial else 600):
         test.send(test.random.randrange(test.slots), test.random.randbytes(16))
     await test.check()
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_key_is_in_use_from_the_next_cycle_on(dut):
     """Whichever round key came last, and however long the old one was in use."""
     test = await bench(dut)
@@ -168,7 +173,7 @@ async def a_key_is_in_use_from_the_next_cycle_on(dut):
     assert soonest == 1
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def keys_change_amid_traffic_of_other_slots(dut):
     """Which loses no cycle; and a slot's own key may change as soon as its last block is offered."""
     test = await bench(dut)
@@ -177,7 +182,7 @@ async def keys_change_amid_traffic_of_other_slots(dut):
     for _ in range(6):
         test.times.clear()
         test.send(victim, test.random.randbytes(16))
-        for _ in range(3 * Aes256.latency // test.interval):
+        for _ in range(2 + 2 * test.latency // test.interval):
             test.send(test.random.randrange(1, test.slots), test.random.randbytes(16))
         while not test.times.offered["o"]:
             await RisingEdge(dut.clk)
@@ -206,10 +211,10 @@ async def timing_does_not_depend_on_keys_or_blocks(dut):
         await test.check()
         (taken,), (offered,) = test.times.taken["i"], test.times.offered["o"]
         seen.add(offered - taken)
-    assert seen == {Aes256.latency}
+    assert seen == {test.latency}
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def a_wipe_at_any_moment_leaves_neither_keys_nor_blocks(dut):
     test = await bench(dut, stalls="half")
     for pause in [0, 1, 2, 3, *(test.random.randrange(150) for _ in range(12))]:
@@ -231,7 +236,7 @@ async def a_wipe_at_any_moment_leaves_neither_keys_nor_blocks(dut):
             assert not (dut.o__valid.value or dut.i__ready.value or dut.keys__ready.value)
             await RisingEdge(dut.clk)
             waited += 1
-            assert waited < 300
+            assert waited < 1000
         dut.wipe.value = 0
         test.sink.take()
         test.expected.clear()

@@ -1,4 +1,4 @@
-"""Aes256: published vectors, exact timing, any pace, and what a wipe leaves; for every interval."""
+"""Aes256 and SerialAes256: published vectors, exact timing, any pace, and what a wipe leaves; for every interval."""
 
 from random import Random
 
@@ -8,6 +8,7 @@ from interlock.model.gcm import encrypt_block
 from interlock_hdl.crypto import aes_field
 from interlock_hdl.crypto.aes import Aes256
 from interlock_hdl.crypto.aes_sbox import SBoxStyle, SubBytes
+from interlock_hdl.crypto.serial_aes import SerialAes256
 from lib.aes import SBOX, encrypt, expand
 from lib.parameters import seed
 from lib.run import run
@@ -17,6 +18,8 @@ BUILDS = {
     "2": Aes256(interval=2, slots=8, label_bits=2),
     "7": Aes256(interval=7, slots=5, label_bits=2),
     "14": Aes256(interval=14, slots=8, label_bits=2),
+    "serial": SerialAes256(slots=8, label_bits=2),
+    "serial-ram": SerialAes256(slots=2, label_bits=2, s_boxes=SBoxStyle.BLOCK_RAM),
     "2-ram": Aes256(interval=2, slots=16, label_bits=2, s_boxes=SBoxStyle.BLOCK_RAM),
 }
 
@@ -27,9 +30,15 @@ def test_aes(build):
     run(
         cipher,
         "aes_tests",
-        parameters={"interval": cipher.interval, "slots": cipher.slots},
+        parameters={name: getattr(cipher, name) for name in ("interval", "latency", "slots")},
         timeout_seconds=600,
     )
+
+
+def test_latencies_are_those_of_the_page():
+    """``docs/crypto.md``."""
+    assert {build.latency for build in BUILDS.values() if isinstance(build, Aes256)} == {48}
+    assert (SerialAes256.latency, SerialAes256.interval) == (106, 107)
 
 
 @pytest.mark.parametrize("style", SBoxStyle, ids=lambda style: style.value)
@@ -79,3 +88,5 @@ def test_the_reference_is_that_of_cryptography():
 def test_what_cannot_be_built_is_refused(options, match):
     with pytest.raises(ValueError, match=match):
         Aes256(**options)
+    with pytest.raises(ValueError, match="slots"):
+        SerialAes256(slots=1)

@@ -1,10 +1,11 @@
-"""Ghash: the hash of the standard, at any pace, in exact time; for every interval."""
+"""Ghash and SerialGhash: the hash of the standard, at any pace, in exact time; for every interval."""
 
 from random import Random
 
 import pytest
 from interlock.model.gcm import encrypt_block, seal
 from interlock_hdl.crypto.ghash import Ghash
+from interlock_hdl.crypto.serial_ghash import SerialGhash
 from lib.gcm import counter_blocks, ghash, hashed_blocks, times, xored
 from lib.parameters import seed
 from lib.run import run
@@ -14,26 +15,33 @@ BUILDS = {
     "2": Ghash(interval=2, slots=8),
     "7": Ghash(interval=7, slots=5, max_blocks=20),
     "14": Ghash(interval=14, slots=8),
+    "serial-1": SerialGhash(digit_bits=1, slots=2, max_blocks=20),
+    "serial-8": SerialGhash(digit_bits=8, slots=8),
 }
 
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_ghash(build):
     block = BUILDS[build]
-    names = ("interval", "slots", "lanes", "latency", "load_latency", "max_blocks")
-    run(
-        block, "ghash_tests", parameters={name: getattr(block, name) for name in names}, timeout_seconds=600
-    )
+    names = ("interval", "slots", "latency", "max_blocks")
+    known = {name: getattr(block, name) for name in names}
+    if isinstance(block, Ghash):
+        known |= {"lanes": block.lanes, "load_latency": block.load_latency, "string_cost": 0}
+    else:
+        known |= {"lanes": 1, "load_latency": 0, "string_cost": 1}
+    run(block, "ghash_tests", parameters=known, timeout_seconds=600)
 
 
 def test_latencies_are_those_of_the_page():
     """``docs/crypto.md``."""
-    assert {name: (b.lanes, b.latency, b.load_latency) for name, b in BUILDS.items()} == {
+    found = {name: (b.lanes, b.latency, b.load_latency) for name, b in BUILDS.items() if isinstance(b, Ghash)}
+    assert found == {
         "1": (8, 12, 64),
         "2": (4, 13, 31),
         "7": (2, 18, 16),
         "14": (2, 25, 23),
     }
+    assert [SerialGhash(digit_bits=n).latency for n in (1, 2, 4, 8, 16)] == [131, 67, 35, 19, 11]
 
 
 def test_the_reference_makes_the_tags_of_cryptography():
@@ -60,3 +68,10 @@ def test_the_reference_makes_the_tags_of_cryptography():
 def test_what_cannot_be_built_is_refused(options, match):
     with pytest.raises(ValueError, match=match):
         Ghash(**options)
+
+
+def test_digits_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="digit_bits"):
+        SerialGhash(digit_bits=3)
+    with pytest.raises(ValueError, match="slots"):
+        SerialGhash(digit_bits=8, slots=1)

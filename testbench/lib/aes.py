@@ -87,4 +87,10 @@ def round_key_fields(slot: int, key: bytes) -> list[dict[str, Any]]:
 
 def odd_blocks(random: Random) -> list[bytes]:
     """Blocks, or halves of keys, that a circuit could get wrong before any other."""
-    return [bytes(16), b"\xff" * 16, bytes(range(16)), *(bytes([1 << n] * 16) for n in range(8)), random.randbytes(16)]
+    return [
+        bytes(16),
+        b"\xff" * 16,
+        bytes(range(16)),
+        *(bytes([1 << n] * 16) for n in range(8)),
+        random.randbytes(16),
+    ]

@@ -7,6 +7,8 @@ from interlock_hdl.crypto.aes import Aes256, cipher_block_layout
 from interlock_hdl.crypto.gf128 import BITS
 from interlock_hdl.crypto.ghash import Ghash, hash_block_layout, hash_key_layout
 from interlock_hdl.crypto.key_expansion import KeyExpansion, key_layout
+from interlock_hdl.crypto.serial_aes import SerialAes256
+from interlock_hdl.crypto.serial_ghash import SerialGhash
 
 SLOTS = 8
 MAX_BLOCKS = 258
@@ -51,6 +53,11 @@ class GcmCore(wiring.Component):
         return m
 
 
-def gcm_core(interval: int) -> GcmCore:
-    """Cipher and hash of one speed."""
+def gcm_core(interval: int | None) -> GcmCore:
+    """Cipher and hash of one speed; without, the serial ones."""
+    if interval is None:
+        return GcmCore(
+            cipher=SerialAes256(slots=SLOTS),
+            hasher=SerialGhash(digit_bits=2, slots=SLOTS, max_blocks=MAX_BLOCKS),
+        )
     return GcmCore(cipher=Aes256(interval=interval), hasher=Ghash(interval=interval, max_blocks=MAX_BLOCKS))

@@ -92,7 +92,11 @@ class GcmCase:
 
 def gcm_cases() -> tuple[list[GcmCase], int]:
     """Every case of NIST's two files and Wycheproof's, and how many there are of other sizes."""
-    cases = [*_cavp_gcm("gcmEncryptExtIV256_iv96.rsp"), *_cavp_gcm("gcmDecrypt256_iv96.rsp"), *_wycheproof_gcm()]
+    cases = [
+        *_cavp_gcm("gcmEncryptExtIV256_iv96.rsp"),
+        *_cavp_gcm("gcmDecrypt256_iv96.rsp"),
+        *_wycheproof_gcm(),
+    ]
     wanted = [case for case in cases if (len(case.key), len(case.nonce), len(case.tag)) == (32, 12, 16)]
     return wanted, len(cases) - len(wanted)
 
@@ -113,4 +117,6 @@ def _wycheproof_gcm() -> Iterator[GcmCase]:
         key, nonce, associated, ciphertext, tag, plaintext = (
             bytes.fromhex(case[field]) for field in ("key", "iv", "aad", "ct", "tag", "msg")
         )
-        yield GcmCase(key, nonce, associated, ciphertext, tag, plaintext if case["result"] == "valid" else None)
+        yield GcmCase(
+            key, nonce, associated, ciphertext, tag, plaintext if case["result"] == "valid" else None
+        )

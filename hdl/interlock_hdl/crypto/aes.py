@@ -111,7 +111,9 @@ class Aes256(wiring.Component):
 
         # Where a block enters: in the first phase of the interval it is taken, and while its key is read it
         # waits.
-        Way = data.StructLayout({"valid": 1, "turn": turn_bits, "slot": range(self.slots), "label": self.label_bits})
+        Way = data.StructLayout(
+            {"valid": 1, "turn": turn_bits, "slot": range(self.slots), "label": self.label_bits}
+        )
         phase = Signal(range(self.interval))
         m.d.sync += phase.eq(Mux(phase == self.interval - 1, 0, phase + 1))
         m.d.comb += [

@@ -24,7 +24,9 @@ def hash_block_layout(*, slots: int, max_blocks: int) -> data.StructLayout:
     With ``first``, ``following`` tells how many blocks there are behind it, and ``slot`` whose key it is;
     without, both do not matter.
     """
-    return data.StructLayout({"first": 1, "following": range(max_blocks), "slot": range(slots), "block": BITS})
+    return data.StructLayout(
+        {"first": 1, "following": range(max_blocks), "slot": range(slots), "block": BITS}
+    )
 
 
 class Ghash(wiring.Component):
@@ -165,7 +167,12 @@ class Ghash(wiring.Component):
         with control.If(begins):
             control.d.sync += [power.eq(key), number.eq(1), started.eq(1), inserting.eq(1)]
         with control.Elif(made):
-            control.d.sync += [power.eq(multiplier.o), number.eq(number + 1), inserting.eq(~is_last), done.eq(is_last)]
+            control.d.sync += [
+                power.eq(multiplier.o),
+                number.eq(number + 1),
+                inserting.eq(~is_last),
+                done.eq(is_last),
+            ]
         with control.Elif(inserting & free):
             control.d.sync += inserting.eq(0)
         with control.Elif(done):

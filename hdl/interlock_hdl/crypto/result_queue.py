@@ -56,8 +56,10 @@ class ResultQueue(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        # No word is ever read in the cycle in which it is written.
-        memory = Memory(shape=self.shape, depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        # No word is ever read in the cycle in which it is written.  A block RAM, whose output comes late,
+        # would be what limits the pipeline's clock.
+        attributes = {"no_rw_check": 1, "ram_style": "distributed"}
+        memory = Memory(shape=self.shape, depth=self.depth, init=[], attrs=attributes)
         m.submodules.memory = memory
         write_port = memory.write_port()
         read_port = memory.read_port(domain="comb")
@@ -92,7 +94,7 @@ class ResultQueue(wiring.Component):
             control.d.sync += fetched.eq(fetching)
         with control.If(output_moves):
             control.d.sync += offered.eq(fetched)
-        # A register that is the block RAM's own, then one in fabric, for the block RAM's comes late.
+        # The memory is read in a cycle of its own.
         with m.If(fetching | self.wipe):
             m.d.sync += fetch.eq(read_port.data)
         with m.If(output_moves | self.wipe):

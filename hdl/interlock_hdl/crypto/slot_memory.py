@@ -9,7 +9,7 @@ _DISTRIBUTED_DEPTH = 16  # of an ECP5's memory in logic
 
 
 class SlotMemory(wiring.Component):
-    """A memory with one port to write and one to read: in logic if it is small, else in block RAM.
+    """A memory with one port to write and one to read, in block RAM or in logic.
 
     Latency: what stands at an address is at ``data`` two cycles after it was at ``address``, and one that is
     written is found from the next cycle on.  Throughput: one word a cycle.
@@ -18,6 +18,8 @@ class SlotMemory(wiring.Component):
     ----------
     width, depth : int
         Bits of a word, and words.
+    block_ram : bool, optional
+        What it is made of; without, small memories are made of logic, as an ECP5 can.
 
     Members
     -------
@@ -30,9 +32,10 @@ class SlotMemory(wiring.Component):
 
     latency = 2
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, block_ram: bool | None = None) -> None:
         self.width = width
         self.depth = depth
+        self.block_ram = depth > _DISTRIBUTED_DEPTH if block_ram is None else block_ram
         super().__init__(
             {
                 "address": In(range(depth)),
@@ -51,7 +54,7 @@ class SlotMemory(wiring.Component):
         m.submodules.memory = memory
         write_port = memory.write_port()
         read_port = memory.read_port(domain="comb")
-        if self.depth <= _DISTRIBUTED_DEPTH:
+        if not self.block_ram:
             address = Signal.like(self.address)
             m.d.sync += [address.eq(self.address), self.data.eq(read_port.data)]
             m.d.comb += read_port.addr.eq(address)

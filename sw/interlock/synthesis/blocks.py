@@ -11,7 +11,10 @@ from interlock_hdl.counter import FlopCounter
 from interlock_hdl.crc32 import Crc32
 from interlock_hdl.crypto.aes import Aes256
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.key_expansion import KeyExpansion
+from interlock_hdl.crypto.serial_aes import SerialAes256
+from interlock_hdl.crypto.serial_ghash import SerialGhash
 from interlock_hdl.crypto.sha256 import Sha256
 from interlock_hdl.digest import TreeDigest
 from interlock_hdl.egress import Egress
@@ -97,6 +100,12 @@ BLOCKS: Mapping[str, Block] = {
     "aes-2": Block(make=lambda: Aes256(interval=2), options=_NARROW),
     "aes-1": Block(make=lambda: Aes256(interval=1), options=_NARROW),
     "aes-1-ram": Block(make=lambda: Aes256(interval=1, s_boxes=SBoxStyle.BLOCK_RAM), options=_NARROW),
+    "aes-serial": Block(make=lambda: SerialAes256(slots=2), part=Part.ICE40),
+    "ghash-14": Block(make=lambda: Ghash(interval=14), options=_NARROW),
+    "ghash-2": Block(make=lambda: Ghash(interval=2), options=_NARROW),
+    "ghash-1": Block(make=lambda: Ghash(interval=1), options=_NARROW),
+    "ghash-serial": Block(make=lambda: SerialGhash(digit_bits=2, slots=2), part=Part.ICE40),
+    "key-expansion-small": Block(make=lambda: KeyExpansion(slots=2), part=Part.ICE40),
     "tree-digest-1": Block(make=lambda: TreeDigest(beat_bytes=16, lanes=1, max_bytes=MAIN.message_bytes)),
     "register-log-16": Block(make=lambda: RegisterLog(entries=16)),
     "scan-16": Block(make=lambda: Scan(links=MAIN.links, entries=16)),
