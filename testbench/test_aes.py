@@ -1,4 +1,4 @@
-"""Aes256 and SerialAes256: published vectors, exact timing, any pace, and what a wipe leaves; for every interval."""
+"""Aes256 and SerialAes256: published vectors, exact timing, any pace, and what a wipe leaves."""
 
 from random import Random
 

@@ -1,5 +1,6 @@
 """Every mutation of ``make mutants``."""
 
+from mutants.crypto import CRYPTO
 from mutants.digests import DIGESTS
 from mutants.egress import EGRESS
 from mutants.ingress import INGRESS
@@ -7,4 +8,4 @@ from mutants.log import LOG
 from mutants.sessions import SESSIONS
 from mutants.top import TOP
 
-MUTATIONS = [*SESSIONS, *LOG, *DIGESTS, *EGRESS, *INGRESS, *TOP]
+MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *DIGESTS, *EGRESS, *INGRESS, *TOP]

@@ -179,7 +179,7 @@ class Aes256(wiring.Component):
         return m
 
     def _store_keys(self, m: Module, first_keys: SlotMemory, keys: list[SlotMemory]) -> None:
-        """Each round key goes to the round that adds it: key n + 1 to round n of those in hardware, in turn."""
+        """Each round key goes to the round that adds it: the rounds in hardware take them in turn."""
         coming = Signal(self.keys.p.shape(), reset_less=True)
         is_coming = Signal()
         m.d.comb += self.keys.ready.eq(~self.wipe)

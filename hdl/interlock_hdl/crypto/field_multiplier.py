@@ -18,9 +18,9 @@ from interlock_hdl.crypto.gf128 import (
 class FieldMultiplier(wiring.Component):
     """Multiplies two elements of the field of GHASH.
 
-    Karatsuba's rule makes 27 products of 16 bits of one of 128 bits.  ``27 / interval`` multipliers take them
-    in turn.  Four stages: sums of limbs, products (``interval`` cycles), their sum, and its reduction; none is
-    deeper than three levels of four-input LUTs.
+    Karatsuba's rule makes 27 products of 16 bits of one of 128 bits.  ``27 / interval`` multipliers take
+    them in turn.  There are four stages, of three levels of four-input LUTs or so: sums of limbs, products
+    (``interval`` cycles), their sum, and its reduction.
 
     Latency: ``latency`` cycles.  Throughput: a product every ``interval`` cycles.
 

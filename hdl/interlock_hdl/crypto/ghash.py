@@ -59,15 +59,16 @@ class Ghash(wiring.Component):
     Members
     -------
     keys : In(stream of ``hash_key_layout``)
-        Is worked on where it is offered, and taken once it is in use: ``load_latency`` cycles later, and up to
-        ``(lanes - 1) * (interval - 1)`` more where blocks come.  Meanwhile no string of its slot may be inside.
+        Is worked on where it is offered, and taken once it is in use: ``load_latency`` cycles later, and up
+        to ``(lanes - 1) * (interval - 1)`` more where blocks come.  Meanwhile no string of its slot may be
+        inside.
     i : In(stream of ``hash_block_layout``)
         Ready depends on registers and ``wipe`` only.
     o : Out(stream of 128 bits)
         The hash of each string, in order.
     wipe, wiped : In(1), Out(1)
-        While ``wipe`` is high, nothing is taken nor offered, and everything is overwritten; ``wiped`` once that
-        is complete.  ``wipe`` must be high until then.
+        While ``wipe`` is high, nothing is taken nor offered, and everything is overwritten; ``wiped`` once
+        that is complete.  ``wipe`` must be high until then.
     """
 
     def __init__(self, *, interval: int, slots: int = 8, max_blocks: int = 258) -> None:

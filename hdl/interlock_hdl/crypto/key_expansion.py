@@ -21,7 +21,7 @@ class KeyExpansion(wiring.Component):
     It keeps two of them, from which the next but one follows, and nothing once the last was taken.  Its
     timing does not depend on keys.
 
-    Latency: ``latency`` cycles from ``i`` to the first round key, and from each that is taken to the next one.
+    Latency: ``latency`` cycles from ``i`` to the first round key, and from each that is taken to the next.
     Throughput: a key every ``interval`` cycles while ``o`` is taken at once.
 
     Parameters

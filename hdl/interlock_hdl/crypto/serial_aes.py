@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.crypto.aes import cipher_block_layout
-from interlock_hdl.crypto.aes_round import BLOCK_BITS, ROUNDS, mix_columns, round_key_layout
+from interlock_hdl.crypto.aes_round import ROUNDS, mix_columns, round_key_layout
 from interlock_hdl.crypto.aes_sbox import SBoxStyle, SubBytes
 from interlock_hdl.crypto.slot_memory import SlotMemory
 
@@ -26,8 +26,8 @@ class SerialAes256(wiring.Component):
     No timing depends on blocks or keys.  A slot's round keys may be written at any time but while a block of
     that slot is inside.
 
-    Latency: ``latency`` cycles from ``i`` to ``o``.  Throughput: a block every ``interval`` cycles while ``o``
-    is taken at once.
+    Latency: ``latency`` cycles from ``i`` to ``o``.  Throughput: a block every ``interval`` cycles while
+    ``o`` is taken at once.
 
     Parameters, members
         Those of ``Aes256``, but for ``interval``; a round key is taken every four cycles.
