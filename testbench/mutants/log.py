@@ -125,7 +125,7 @@ LOG = [
     Mutation(
         name="a merge overlooks the one before the one before it",
         file="log/hash_log.py",
-        old="with m.If(now.repeats[1]):",
+        old="with m.If(now.repeats_then[1]):",
         new="with m.If(0):",
         test="test_hash_log.py::test_latencies_throughput_and_corner_cases",
     ),
@@ -181,8 +181,8 @@ LOG = [
     Mutation(
         name="a bound that was announced is forgotten",
         file="log/own_entry.py",
-        old="with m.If(high | (same_high & low)):",
-        new="with m.If(1):",
+        old="newer.next.eq(taken.value & (high | (same_high & low)))",
+        new="newer.next.eq(taken.value)",
         test="test_hash_log.py::test_latencies_throughput_and_corner_cases",
     ),
 ]
