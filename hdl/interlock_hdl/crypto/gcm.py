@@ -1,0 +1,205 @@
+"""AES-256-GCM (NIST SP 800-38D) over records: what sealing and opening have in common."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from interlock_hdl.crypto.aes import Aes256
+from interlock_hdl.crypto.aes_round import BLOCK_BITS
+from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.crypto.gcm_keys import GcmKeys, key_request_layout
+from interlock_hdl.crypto.ghash import Ghash
+from interlock_hdl.crypto.result_queue import ResultQueue
+from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
+from interlock_hdl.wire import network
+
+BLOCK_BYTES = BLOCK_BITS // 8
+MAX_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES + 2
+"""Of the string that a tag hashes: header, body and sizes."""
+COUNTER_BITS, NONCE_ZEROS = 32, 32
+
+
+class GcmBlock(data.StructLayout):
+    """A block of a record on its way through GCM.
+
+    Members
+    -------
+    slot, opens : whose key; the record is opened, not sealed
+    first, last : the header; the tag
+    bytes : of the body, in this block; less one
+    block : byte 0 is bits 7:0
+    """
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(
+            {
+                "slot": range(slots),
+                "opens": 1,
+                "first": 1,
+                "last": 1,
+                "bytes": range(BLOCK_BYTES),
+                "block": BLOCK_BITS,
+            }
+        )
+
+
+class Gcm(wiring.Component):
+    """Seals and opens records: the header is associated data, its ``seq`` the nonce.
+
+    A record goes in as header, blocks of body, and a block for the tag: zeros to seal, the tag that came to
+    open.  It comes out as header, the body the other way round, zeros behind its last byte, and the
+    difference of the tag and what went in: the tag itself where that was zeros, and zeros where it was right.
+
+    Every block goes through the cipher, that of the tag for nothing: so all of them keep the same pace, and
+    no step waits for another.  The header's counter block masks the tag.
+
+    The pipelines never stop; queues behind them have a place for every block inside.  No timing depends on
+    keys or texts.
+
+    **Throughput**: a block every ``interval`` cycles, records of any slots one after another without a gap.
+    **Latency**: ``latency`` cycles for header and body, ``tag_latency`` for the tag.
+
+    Parameters
+    ----------
+    interval : int
+        1, 2, 7 or 14 cycles a block.
+    slots : int
+        How many keys are held.
+    s_boxes : SBoxStyle
+
+    Members
+    -------
+    keys, loaded, loaded_slot : In(stream of ``key_request_layout``), Out(1), Out
+        Requests for keys, and the strobe that one is in use.  See :class:`GcmKeys`.
+    i, o : In, Out (stream of ``GcmBlock``)
+        Whole records: as many blocks of body as the header's ``length`` says.  Ready depends on registers
+        and ``wipe`` only.
+    inside : Out(slots)
+        A record of the slot is inside.
+    wipe, wiped : In(1), Out(1)
+        While ``wipe`` is high, nothing is taken nor offered, and everything is overwritten; ``wiped`` once
+        that is complete.  ``wipe`` must be high until then.
+    """
+
+    latency = Aes256.latency + ResultQueue.latency
+
+    def __init__(self, *, interval: int, slots: int, s_boxes: SBoxStyle = SBoxStyle.LOGIC) -> None:
+        self.slots = slots
+        self.cipher = Aes256(interval=interval, slots=slots, label_bits=1, s_boxes=s_boxes)
+        self.hasher = Ghash(interval=interval, slots=slots, max_blocks=MAX_BLOCKS)
+        self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
+        self.tag_latency = self.cipher.latency + self.hasher.latency
+        blocks = stream.Signature(GcmBlock(slots))
+        super().__init__(
+            {
+                "keys": In(stream.Signature(key_request_layout(slots))),
+                "loaded": Out(1),
+                "loaded_slot": Out(range(slots)),
+                "i": In(blocks),
+                "o": Out(blocks),
+                "inside": Out(slots),
+                "wipe": In(1),
+                "wiped": Out(1),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        control = Module()
+        m.submodules.control = ResetInserter(self.wipe)(control)
+        m.submodules.cipher = cipher = self.cipher
+        m.submodules.hasher = hasher = self.hasher
+        m.submodules.loader = loader = self.loader
+        # Beside the cipher go the blocks themselves, and behind it those whose tag is not made yet.
+        beside_depth, behind_depth = (1 << each.latency.bit_length() for each in (cipher, hasher))
+        m.submodules.beside = beside = ResultQueue(shape=self.i.p.shape(), depth=beside_depth)
+        m.submodules.behind = behind = ResultQueue(shape=self.o.p.shape(), depth=behind_depth)
+        parts = (cipher, hasher, beside, behind)
+        m.d.comb += [part.wipe.eq(self.wipe) for part in (*parts, loader)]
+        m.d.comb += self.wiped.eq(Cat(part.wiped for part in parts).all())
+
+        # Keys have their blocks encrypted between those of records.
+        wiring.connect(m, wiring.flipped(self.keys), loader.i)
+        wiring.connect(m, loader.round_keys, cipher.keys)
+        wiring.connect(m, loader.hash_key, hasher.keys)
+        m.d.comb += [self.loaded.eq(loader.done), self.loaded_slot.eq(loader.slot)]
+
+        # Into the cipher: counter blocks, of which the first is the header's (7.1, steps 2 and 3).
+        header = RecordHeader(network(self.i.p.block))
+        seq, seq_before = Signal(64), Signal(64)
+        counter, counter_next = Signal(COUNTER_BITS), Signal(COUNTER_BITS)
+        counter_block = Cat(Const(0, NONCE_ZEROS), network(seq), network(counter))
+        taken = self.i.valid & self.i.ready
+        m.d.comb += [
+            seq.eq(Mux(self.i.p.first, header.seq, seq_before)),
+            counter.eq(Mux(self.i.p.first, 1, counter_next)),
+        ]
+        with control.If(taken):
+            control.d.sync += [seq_before.eq(seq), counter_next.eq(counter + 1)]
+        m.d.comb += [
+            self.i.ready.eq(cipher.i.ready & beside.room & ~loader.block.valid & ~self.wipe),
+            beside.reserve.eq(taken),
+            beside.push.eq(taken),
+            beside.payload.eq(self.i.p),
+            loader.block.ready.eq(cipher.i.ready),
+            cipher.i.valid.eq(loader.block.valid | (self.i.valid & beside.room)),
+            cipher.i.p.label.eq(loader.block.valid),
+            cipher.i.p.slot.eq(Mux(loader.block.valid, loader.slot, self.i.p.slot)),
+            cipher.i.p.block.eq(Mux(loader.block.valid, loader.block.payload, counter_block)),
+        ]
+
+        # Out of it: text under the key stream, into the hash and the queue behind.
+        key_stream, entry = cipher.o.p, beside.o.p
+        for_record = cipher.o.valid & ~key_stream.label
+        moves = for_record & beside.o.valid & behind.room & hasher.i.ready
+        kept = Cat((n <= entry.bytes).replicate(8) for n in range(BLOCK_BYTES))
+        text = Signal(BLOCK_BITS)
+        tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
+        length = RecordHeader(network(entry.block)).length
+        body_bits = Signal(64)
+        m.d.comb += body_bits.eq(length << 3)
+        with control.If(moves & entry.first):
+            control.d.sync += [
+                tag_mask.eq(key_stream.block),
+                sizes.eq(Cat(network(Const(8 * RECORD_HEADER_BYTES, 64)), network(body_bits))),
+            ]
+        m.d.comb += [
+            text.eq(entry.block ^ key_stream.block),
+            cipher.o.ready.eq(key_stream.label | (beside.o.valid & behind.room & hasher.i.ready)),
+            beside.o.ready.eq(for_record & behind.room & hasher.i.ready),
+            loader.encrypted.eq(key_stream.block),
+            loader.encrypted_valid.eq(cipher.o.valid & key_stream.label),
+            hasher.i.valid.eq(for_record & beside.o.valid & behind.room),
+            hasher.i.p.first.eq(entry.first),
+            hasher.i.p.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
+            hasher.i.p.slot.eq(entry.slot),
+            hasher.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
+            behind.reserve.eq(moves),
+            behind.push.eq(moves),
+            behind.payload.eq(entry),
+            behind.payload.block.eq(text & kept),
+        ]
+        with m.If(entry.first):
+            m.d.comb += [hasher.i.p.block.eq(entry.block), behind.payload.block.eq(entry.block)]
+        with m.If(entry.last):
+            m.d.comb += [hasher.i.p.block.eq(sizes), behind.payload.block.eq(entry.block ^ tag_mask)]
+
+        # The tag, once the hash is there.
+        is_tag = behind.o.p.last
+        m.d.comb += [
+            self.o.valid.eq(behind.o.valid & (~is_tag | hasher.o.valid)),
+            self.o.p.eq(behind.o.p),
+            behind.o.ready.eq(self.o.ready & (~is_tag | hasher.o.valid)),
+            hasher.o.ready.eq(self.o.ready & is_tag & behind.o.valid),
+        ]
+        with m.If(is_tag):
+            m.d.comb += self.o.p.block.eq(behind.o.p.block ^ hasher.o.payload)
+
+        for slot in range(self.slots):
+            records = Signal(range(beside_depth + behind_depth), name=f"records_{slot}")
+            enters = taken & self.i.p.first & (self.i.p.slot == slot)
+            leaves = self.o.valid & self.o.ready & is_tag & (self.o.p.slot == slot)
+            control.d.sync += records.eq(records + enters - leaves)
+            m.d.comb += self.inside[slot].eq(records != 0)
+        return m
