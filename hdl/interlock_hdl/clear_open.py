@@ -44,7 +44,8 @@ class ClearOpen(wiring.Component):
     fault : Out(1)
         The stream broke a rule.  Latched until ``open`` falls.
     wipe : In(1)
-        Holds the block in reset and overwrites its buffer.
+        Holds the block in reset and overwrites its buffer: takes nothing from now on, and offers nothing from
+        the next cycle on.
     wiped : Out(1)
         That is complete.
     """
@@ -84,7 +85,7 @@ class ClearOpen(wiring.Component):
         m.submodules.queue = queue = RegisterQueue(shape=RecordHeader, depth=2)
         m.d.comb += [
             self.header.payload.eq(queue.o.payload),
-            self.header.valid.eq(queue.o.valid & ~self.wipe),
+            self.header.valid.eq(queue.o.valid),
             queue.o.ready.eq(self.header.ready),
         ]
 

@@ -205,13 +205,17 @@ class Ingress(wiring.Component):
         )
         m.d.comb += [
             accounts.slot.eq(self.slot),
-            accounts.granted.eq(self.granted),
-            accounts.granted_slot.eq(self.granted_slot),
-            accounts.granted_bytes.eq(self.granted_bytes),
             accounts.beats.payload.eq(body.payload),
             accounts.ended.eq(self.ended),
             self.credit_slot.eq(self.slot),
             self.credit_bytes.eq(accounts.credit_bytes),
+        ]
+
+        # That more was granted is known late, and of use when the peer knows it.
+        m.d.sync += [
+            accounts.granted.eq(self.granted),
+            accounts.granted_slot.eq(self.granted_slot),
+            accounts.granted_bytes.eq(self.granted_bytes),
         ]
 
         # Whether the record may be here, and what it uses of the peer's credit: known from the cycle after.
@@ -224,11 +228,11 @@ class Ingress(wiring.Component):
             # Whatever of it meets the end of the epoch is void.
             accounts.use.eq((legal & rules.uses) << self.slot),
             accounts.amount.eq(rules.amount),
-            accounts.abort.eq((legal & is_abort) << self.slot),
+            accounts.abort.eq((legal & (turns.first_header.type == RecordType.ABORT)) << self.slot),
         ]
         writer = MessageWriter(beat_bytes=beat_bytes, links=links)
         m.d.comb += [
-            rules.header.eq(header),
+            rules.header.eq(turns.first_header),
             rules.message_open.eq(channel.message_open),
             rules.middle.eq(prefix.middle.bit_select(self.slot, 1)),
             rules.room.eq(accounts.room),
@@ -278,7 +282,7 @@ class Ingress(wiring.Component):
                     m.d.sync += [created.eq(1), state.eq(State.IDLE)]
 
             with m.Case(State.JUDGE):
-                with m.Switch(header.type):
+                with m.Switch(turns.first_header.type):
                     with m.Case(RecordType.PREFIX):
                         m.d.sync += state.eq(State.PREFIX)
                     with m.Case(RecordType.PAYLOAD):

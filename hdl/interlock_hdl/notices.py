@@ -108,7 +108,7 @@ class Notices(wiring.Component):
         state = Signal(State)
         with m.Switch(state):
             with m.Case(State.IDLE):
-                with m.If(turns.any & ~writer.valid):
+                with m.If(turns.any & ~writer.valid & ~writer.held):
                     m.d.sync += [slot.eq(turns.next), state.eq(State.ADD)]
             with m.Case(State.ADD):
                 m.d.sync += [

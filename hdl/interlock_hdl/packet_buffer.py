@@ -6,18 +6,19 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import Beat, beat_stream
+from interlock_hdl.register_queue import RegisterQueue
 
 
 class PacketBuffer(wiring.Component):
     """Holds beats; lets the writer commit or discard everything since the last commit.
 
     Nothing is offered at ``o`` before it is committed, so a packet can be checked while it is being stored.
-    The memory has one write port and one synchronous read port (block RAM) and is followed by an output
-    register.
+    The memory has one write port and one synchronous read port (block RAM) and is followed by a short queue,
+    so that nothing of the memory waits for ``o.ready``.
 
-    ``flush`` and ``wipe`` are the only causes that withdraw an offered beat.  What ``flush`` drops is gone
-    from the next cycle on; a beat written in a cycle with ``flush`` or ``discard`` is dropped with the
-    rest.  ``wipe`` stops both streams in the same cycle.
+    ``flush`` and ``wipe`` are the only causes that withdraw an offered beat.  What they drop is gone from the
+    next cycle on; a beat written in a cycle with ``flush`` or ``discard`` is dropped with the rest.  ``wipe``
+    stops ``i`` in the same cycle.
 
     Latency: ``latency`` cycles from ``commit`` to ``o.valid``, into an empty buffer.  Throughput: one beat
     a cycle.
@@ -27,7 +28,7 @@ class PacketBuffer(wiring.Component):
     beat_bytes : int
         Bytes of a beat.
     depth : int
-        Beats that the memory holds, at least 4.  Two more, once committed, stand in registers behind it.
+        Beats that the memory holds, at least 4.  Three more, once committed, stand in registers behind it.
 
     Members
     -------
@@ -47,7 +48,7 @@ class PacketBuffer(wiring.Component):
     empty : Out(1)
         No committed beat is left, at ``o`` neither.
     wipe : In(1)
-        Holds the block in reset and overwrites memory and output register with zeros.
+        Holds the block in reset and overwrites memory and output registers with zeros.
     wiped : Out(1)
         That is complete.  Falls after ``wipe`` does.
     """
@@ -122,29 +123,27 @@ class PacketBuffer(wiring.Component):
             with control.Else():
                 control.d.sync += pending.eq(pending + written)
 
-        # Reading: a register that is the block RAM's own, then one in fabric, for the block RAM's comes late.
+        # Reading: a register that is the block RAM's own, then those of the queue, for the block RAM's comes
+        # late.
         fetched = Signal()  # there is a beat in `fetch`
-        offered = Signal()
         fetch = Signal(Beat(self.beat_bytes), reset_less=True)
-        output = Signal.like(fetch)
-        output_moves = ~offered | self.o.ready
-        fetch_moves = ~fetched | output_moves
+        control.submodules.queue = queue = RegisterQueue(shape=Beat(self.beat_bytes), depth=2)
+        fetch_moves = ~fetched | queue.i.ready
         m.d.comb += [
             reading.eq((read != committed) & fetch_moves),
-            self.o.valid.eq(offered & ~self.wipe),
-            self.o.payload.eq(output),
-            self.empty.eq((read == committed) & ~fetched & ~offered),
+            queue.i.valid.eq(fetched),
+            queue.i.payload.eq(fetch),
+            self.o.valid.eq(queue.o.valid),
+            self.o.payload.eq(queue.o.payload),
+            queue.o.ready.eq(self.o.ready),
+            self.empty.eq((read == committed) & ~fetched & ~queue.o.valid),
         ]
         with control.If(reading):
             control.d.sync += read.eq(following(read))
         with control.If(fetch_moves):
             control.d.sync += fetched.eq(reading)
-        with control.If(output_moves):
-            control.d.sync += offered.eq(fetched)
         with m.If(reading | self.wipe):
             m.d.sync += fetch.eq(read_port.data)
-        with m.If(output_moves):
-            m.d.sync += output.eq(fetch)
 
         # Wiping: zeros go to every address, and by way of address 0 into the registers behind the memory,
         # too.

@@ -40,8 +40,10 @@ class RecordTurns(wiring.Component):
         It is taken, if there is one.
     begins : Out(1)
         The record at hand is in its first cycle.
-    slot, header : Out(8), Out(RecordHeader)
+    slot : Out(8)
         Of the record at hand, or of the last one.
+    first_header, header : Out(RecordHeader)
+        Of the record at hand: in its first cycle, and after that.
     body : Out(stream of Beat)
         Its body; what stands there of another record is not to be taken.
     """
@@ -56,6 +58,7 @@ class RecordTurns(wiring.Component):
                 "take": In(1),
                 "begins": Out(1),
                 "slot": Out(8),
+                "first_header": Out(RecordHeader),
                 "header": Out(RecordHeader),
                 "body": Out(beat_stream(beat_bytes)),
             }
@@ -66,16 +69,17 @@ class RecordTurns(wiring.Component):
         m.submodules.turns = turns = Turns(count=len(self.records))
         m.d.comb += [turns.last.eq(self.slot), self.any.eq(turns.any)]
         m.d.sync += self.begins.eq(self.take & turns.any)
+        with m.If(self.begins):
+            m.d.sync += self.header.eq(self.first_header)
         with m.If(self.take & turns.any):
             m.d.sync += self.slot.eq(turns.next)
         for i, port in enumerate(self.records):
             m.d.comb += turns.asking[i].eq(port.header.valid & self.open[i])
-            with m.If(turns.next == i):
-                m.d.comb += port.header.ready.eq(self.take & turns.any)
-                with m.If(self.take & turns.any):
-                    m.d.sync += self.header.eq(port.header.payload)
+            # Taken from its link a cycle after it was chosen, for that comes late.
+            m.d.comb += port.header.ready.eq(self.begins & (self.slot == i))
             with m.If(self.slot == i):
                 m.d.comb += [
+                    self.first_header.eq(port.header.payload),
                     self.body.payload.eq(port.body.payload),
                     self.body.valid.eq(port.body.valid),
                     port.body.ready.eq(self.body.ready),

@@ -249,7 +249,7 @@ class Sender(wiring.Component):
                     m.d.sync += state.eq(State.CHOOSE)
 
             with m.Case(State.CHOOSE):
-                with m.If(may_begin):
+                with m.If(may_begin & ~writer.held):  # the header before has left, so `type` is its no more
                     m.d.sync += [
                         chosen.eq(1),
                         self.type.eq(following.type),
@@ -300,7 +300,7 @@ class Sender(wiring.Component):
                     m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
 
             with m.Case(State.ABORTED):
-                m.d.comb += over.eq(~writer.valid)
+                m.d.comb += over.eq(~writer.valid & ~writer.held)
                 with m.If(over):
                     m.d.sync += state.eq(State.IDLE)
 
@@ -315,8 +315,9 @@ class Sender(wiring.Component):
         with m.If(record_ends & final & ((state == State.ENTRIES) | (state == State.PAYLOAD))):
             m.d.comb += over.eq(1)
         m.d.comb += [
-            # One cycle more behind a stream, so that its refund is there before the next message.
-            self.busy.eq((state != State.IDLE) | message_left | self.finish),
+            # Until no header of it can be left, and one cycle more behind a stream, so that its refund is
+            # there before the next message.
+            self.busy.eq((state != State.IDLE) | message_left | writer.held | self.finish),
             self.streaming.eq(sends & message.is_stream),
             self.record.eq(self.leaves & (self.type != RecordType.ABORT)),
             self.slot.eq(message.slot),

@@ -10,10 +10,11 @@ MAX_BEATS = 64
 
 
 class Writer:
-    """A register in front of an outgoing stream, and a counter of the beats within a word.
+    """Two registers in front of an outgoing stream, and a counter of the beats within a word.
 
     Not a component: its user's state machine says, in each state, what :attr:`beat` is and that it is *put*;
-    the beat is *emitted* as soon as the register is free.
+    the beat is *emitted* as soon as a register is free.  The second one is for the beat that is put in the
+    cycle in which the stream stops: so that state machines wait for a register, and not for the stream.
 
     Parameters
     ----------
@@ -25,12 +26,12 @@ class Writer:
     ----------
     beat : what is put; fields that nobody sets are 0
     put, emit : 1
-        There is a beat; it goes into the register at the end of this cycle.
+        There is a beat; it goes into a register at the end of this cycle.
     index : number of the beat within its word; ``begins`` where it is 0
     ends : 1
         It is the last beat of its word.
-    valid : 1
-        The register holds a beat.
+    valid, held : 1
+        The first register, the second one, holds a beat.
     """
 
     def __init__(self, m: Module, output: stream.Interface, *, beat_bytes: int) -> None:
@@ -44,19 +45,27 @@ class Writer:
         self.valid = Signal(name="out_valid")
         out = Signal.like(output.payload, name="out")
         self.out = out
+        self.held = Signal(name="held")
+        self.waiting = Signal.like(output.payload, name="waiting")
+        self.moves = Signal(name="moves")
         m.d.comb += [
-            self.emit.eq(self.put & (~self.valid | output.ready)),
+            self.emit.eq(self.put & ~self.held),
+            self.moves.eq(~self.valid | output.ready),
             output.payload.eq(out),
             output.valid.eq(self.valid),
         ]
-        with m.If(self.emit):
+        with m.If(self.moves):
             m.d.sync += [
-                out.eq(self.beat),
-                self.valid.eq(1),
-                self.index.eq(Mux(self.ends, 0, self.index + 1)),
+                out.eq(Mux(self.held, self.waiting, self.beat)),
+                self.valid.eq(self.held | self.put),
+                self.held.eq(0),
             ]
-        with m.Elif(output.ready):
-            m.d.sync += self.valid.eq(0)
+        with m.Elif(self.emit):
+            m.d.sync += self.held.eq(1)
+        with m.If(~self.held):
+            m.d.sync += self.waiting.eq(self.beat)
+        with m.If(self.emit):
+            m.d.sync += self.index.eq(Mux(self.ends, 0, self.index + 1))
 
     @property
     def begins(self) -> Value:
@@ -89,11 +98,16 @@ class Writer:
         ]
 
     def withdraw(self, slot: Value, ended: Value) -> None:
-        """Drops what is in the register for a slot whose epoch ends, and what is put for ``slot`` if it does.
+        """Drops what is in a register for a slot whose epoch ends, and what is put for ``slot`` if it does.
 
         To be called after everything else: it has the last word.
         """
+        m = self._m
         cut = ended.bit_select(slot, 1)
-        stays = self.valid & ~self.emit
-        with self._m.If(Mux(stays, ended.bit_select(self.out.slot, 1), cut)):
-            self._m.d.sync += [self.valid.eq(0), self.index.eq(0)]
+        cut_waiting = Mux(self.held, ended.bit_select(self.waiting.slot, 1), cut)
+        with m.If(Mux(self.moves, cut_waiting, ended.bit_select(self.out.slot, 1))):
+            m.d.sync += self.valid.eq(0)
+        with m.If(cut_waiting):
+            m.d.sync += self.held.eq(0)
+        with m.If(cut):
+            m.d.sync += self.index.eq(0)
