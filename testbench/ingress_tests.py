@@ -146,9 +146,9 @@ async def latency_and_throughput_are_exact(dut):
         takes = [cycle for cycle, name, _ in bench.times if name == "take"]
         return [after - before for before, after in pairwise(takes)]
 
-    # Each record is judged first.  Entries are merged one behind the other, the last one a cycle after its
+    # Each record is judged first.  Entries are merged one behind the other, the last one two cycles after its
     # last beat.
-    prefix = 2 + LOG_LATENCY
+    prefix = 3 + LOG_LATENCY
     for count in (1, 2, 7, 127, 128, 300):
         records = message_records(bytes(64), *[bench.peer(0)] * count, chunk=32)
         expected = [beats(len(record.body)) + prefix for record in records[:-2]]

@@ -15,6 +15,7 @@ from interlock_hdl.prefix_reader import PrefixReader
 from interlock_hdl.record import RecordType
 from interlock_hdl.record_rules import EOM, SOM, RecordRules
 from interlock_hdl.record_turns import RecordPort, RecordTurns
+from interlock_hdl.register_queue import RegisterQueue
 from interlock_hdl.staging import Staging
 
 MAX_OUTSTANDING = 64
@@ -47,7 +48,7 @@ class Ingress(wiring.Component):
     granted, so there is always room for it, and no record waits for another channel or for the accelerator.
 
     **Throughput**: one beat of a record's body a cycle, and a cycle before that, in which the record is
-    judged.  A prefix takes a cycle more, until the log has answered its last entry; a message's header its
+    judged.  A prefix takes two cycles more, until the log has answered its last entry; a message's header its
     beats; a CREDIT two cycles more.  Of long messages that is no more than what header and tag of their
     records take on a link, so that they are read as fast as they come.  **Latency**: ``PacketBuffer.latency``
     and a cycle from a message's last beat to ``released``, if nothing is being released.
@@ -196,7 +197,11 @@ class Ingress(wiring.Component):
         outstanding = Signal(range(MAX_OUTSTANDING))  # merges on their way
         created = Signal()  # the log has an entry 0
         m.d.comb += refused.eq(self.merged & (self.answer != Answer.OK) & (state == State.PREFIX))
-        m.d.sync += outstanding.eq(outstanding + (self.merge.valid & self.merge.ready) - self.merged)
+        # Merges go through a queue, for the log makes their parity before it takes them into a register.
+        m.submodules.merges = merges = RegisterQueue(shape=self.merge.payload.shape(), depth=2)
+        merge = merges.i
+        wiring.connect(m, merges.o, wiring.flipped(self.merge))
+        m.d.sync += outstanding.eq(outstanding + (merge.valid & merge.ready) - self.merged)
 
         staging_bytes = config.staging_bytes
         m.submodules.rules = rules = RecordRules(staging_bytes=staging_bytes)
@@ -270,11 +275,11 @@ class Ingress(wiring.Component):
 
             with m.Case(State.LOCAL):
                 m.d.comb += [
-                    self.merge.payload.eq(self.local.payload),
-                    self.merge.valid.eq(self.local.valid),
-                    self.local.ready.eq(self.merge.ready),
+                    merge.payload.eq(self.local.payload),
+                    merge.valid.eq(self.local.valid),
+                    self.local.ready.eq(merge.ready),
                 ]
-                with m.If(self.merge.valid & self.merge.ready):
+                with m.If(merge.valid & merge.ready):
                     m.d.sync += state.eq(State.LOCAL_MERGED)
             with m.Case(State.LOCAL_MERGED):
                 m.d.comb += self.local_merged.eq(self.merged)
@@ -300,10 +305,10 @@ class Ingress(wiring.Component):
                     finished.eq(all_merged & ~eom),
                     prefix.enable.eq(1),
                     body.ready.eq(prefix.body.ready),
-                    self.merge.payload.entry.eq(prefix.entries.payload.entry),
-                    self.merge.payload.external.eq(prefix.entries.payload.external),
-                    self.merge.valid.eq(prefix.entries.valid),
-                    prefix.entries.ready.eq(self.merge.ready),
+                    merge.payload.entry.eq(prefix.entries.payload.entry),
+                    merge.payload.external.eq(prefix.entries.payload.external),
+                    merge.valid.eq(prefix.entries.valid),
+                    prefix.entries.ready.eq(merge.ready),
                 ]
                 with m.If(prefix.introduced):
                     m.d.sync += [

@@ -1,11 +1,11 @@
 """Takes legal messages from a port that is not trusted: whole ones, and streams as they come."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from interlock_hdl.beat import beat_stream, keep_count, keep_is_legal
+from interlock_hdl.beat import Beat, beat_stream, keep_count, keep_is_legal
 from interlock_hdl.message import (
     MAXIMUM_BITS,
     MESSAGE_HEADER_BYTES,
@@ -74,7 +74,8 @@ class Intake(wiring.Component):
     finish : In(1)
         Strobe: the stream is done with.
     accepted, refused : Out(1)
-        Strobes in the cycle in which a message's last beat, or a stream's descriptor, is taken.
+        Strobes, a cycle after a message's last beat, or a stream's descriptor, was taken; later where there
+        was no room for it.
     not_first : Out(1)
         Strobe: the first beat since ``wipe`` had no ``first``.
     wipe : In(1)
@@ -83,7 +84,7 @@ class Intake(wiring.Component):
         That is complete.
     """
 
-    latency = PacketBuffer.latency
+    latency = PacketBuffer.latency + 1
 
     def __init__(
         self,
@@ -133,7 +134,6 @@ class Intake(wiring.Component):
         m = Module()
         header_beats = MESSAGE_HEADER_BYTES // self.beat_bytes  # of a descriptor, too
         payload_beats = self.message_bytes // self.beat_bytes
-        beat = self.i.p
 
         m.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=self.depth)
         queue = RegisterQueue(shape=MessageInfo(self.message_bytes), depth=max(2, self.capacity))
@@ -154,7 +154,6 @@ class Intake(wiring.Component):
         in_header = Signal(init=1)
         in_descriptor = Signal()
         head_left = Signal(range(header_beats), init=header_beats - 1)  # beats of header or descriptor
-        earlier = Signal(8 * (MESSAGE_HEADER_BYTES - self.beat_bytes))  # of it, already taken
         payload_taken = Signal(range(payload_beats + 1))
         refusing = Signal()  # the message is refused, broken or finished already
         # The stream, from its descriptor on until it is finished.
@@ -163,29 +162,43 @@ class Intake(wiring.Component):
         finished = Signal()  # it is finished, and its last beat is still to come
         maximum_left = Signal(MAXIMUM_BITS)  # bytes of payload that may still come
 
+        state = Module()
+        m.submodules.state = ResetInserter(self.wipe)(state)
+
+        # A beat first comes into a register, beside what can be said of it and of a header that ends with it.
         # A message that is being refused needs no room: nothing of it is written any more.
         room = (buffer.i.ready & queue.i.ready & ~(streaming & ended)) | refusing
-        m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), self.enable & room))
-        taken = self.i.valid & self.i.ready & ~self.wipe
+        present = Signal()
+        moves = self.enable & (~present | room)
+        m.d.comb += self.i.ready.eq(Mux(self.wipe, int(self.drain), moves))
+        arrives = self.i.valid & self.i.ready & ~self.wipe
+        taken = present & self.enable & room & ~self.wipe
+
+        arriving = self.i.p
+        recent, following = Signal(8 * MESSAGE_HEADER_BYTES), Signal(8 * MESSAGE_HEADER_BYTES)
+        beat = Signal(Beat(self.beat_bytes))
+        kept, keep_legal, whole = Signal(range(self.beat_bytes + 1)), Signal(), Signal()
+        header_legal, descriptor_legal, is_stream = Signal(), Signal(), Signal()
+        m.d.comb += following.eq(Cat(recent, arriving.data)[8 * self.beat_bytes :])
+        with state.If(moves):
+            state.d.sync += present.eq(arrives)
+        with state.If(arrives):
+            state.d.sync += [
+                recent.eq(following),
+                beat.eq(arriving),
+                kept.eq(keep_count(arriving.keep)),
+                keep_legal.eq(keep_is_legal(arriving)),
+                whole.eq(arriving.keep.all()),
+                *self._judge(following, header_legal, descriptor_legal, is_stream),
+            ]
 
         # What is wrong with this beat.
-        header = Signal(MessageHeader)
-        descriptor = Signal(StreamDescriptor)
-        head = network(Cat(earlier, beat.data))
-        m.d.comb += [header.eq(head), descriptor.eq(head)]
+        header = data.View(MessageHeader, network(recent))
+        descriptor = data.View(StreamDescriptor, network(recent))
         head_ends = head_left == 0
         header_ends = in_header & head_ends
         descriptor_ends = in_descriptor & head_ends
-        kept = keep_count(beat.keep)
-
-        is_peer = header.kind == Kind.PEER
-        names_slot = Mux(is_peer, header.peer < self.slots, header.peer == 0)
-        kind_known = Cat(header.kind == kind for kind in self.kinds).any()
-        is_stream = is_peer & (header.flags == MessageFlag.STREAM) & self.streams
-        flags_legal = is_stream | ((header.flags == 0) & (header.bound == 0))
-        header_legal = kind_known & flags_legal & names_slot
-        descriptor_legal = ~descriptor.maximum[MAXIMUM_BITS:].any() & (descriptor.reserved == 0)
-        head_whole = head_ends & beat.keep.all() & ~(in_header & is_stream)
+        head_whole = head_ends & whole & ~(in_header & is_stream)
         head_cut = (in_header | in_descriptor) & beat.last & ~head_whole
         in_payload = ~in_header & ~in_descriptor
         of_stream = streaming & ~ended  # what is taken now is its payload
@@ -197,7 +210,7 @@ class Intake(wiring.Component):
         )
         wrong = Signal()
         m.d.comb += wrong.eq(
-            ~keep_is_legal(beat)
+            ~keep_legal
             | (beat.first != starting)
             | (header_ends & ~header_legal)
             | (descriptor_ends & ~descriptor_legal)
@@ -232,8 +245,6 @@ class Intake(wiring.Component):
         with m.If(in_descriptor):
             m.d.comb += info.empty.eq(beat.last)
 
-        state = Module()
-        m.submodules.state = ResetInserter(self.wipe)(state)
         with state.If(taken):
             state.d.sync += [since_wipe.eq(0), starting.eq(beat.last), refusing.eq(fault & ~beat.last)]
             state.d.sync += head_left.eq(Mux(head_ends | beat.last, header_beats - 1, head_left - 1))
@@ -243,7 +254,6 @@ class Intake(wiring.Component):
                 state.d.sync += [
                     in_header.eq(in_header & ~head_ends),
                     in_descriptor.eq(Mux(in_header, header_ends & is_stream, ~head_ends)),
-                    earlier.eq(Cat(earlier, beat.data)[8 * self.beat_bytes :]),
                 ]
             with state.Elif(~fault):
                 state.d.sync += payload_taken.eq(payload_taken + 1)
@@ -272,3 +282,18 @@ class Intake(wiring.Component):
             with state.If(of_stream & ~(taken & beat.last)):
                 state.d.sync += [refusing.eq(1), finished.eq(1)]
         return m
+
+    def _judge(self, octets: Value, header_legal: Value, descriptor_legal: Value, is_stream: Value) -> list:
+        """Statements that say of 16 bytes whether they are a legal header, or descriptor, and a stream's."""
+        header = data.View(MessageHeader, network(octets))
+        descriptor = data.View(StreamDescriptor, network(octets))
+        is_peer = header.kind == Kind.PEER
+        names_slot = Mux(is_peer, header.peer < self.slots, header.peer == 0)
+        kind_known = Cat(header.kind == kind for kind in self.kinds).any()
+        of_stream = is_peer & (header.flags == MessageFlag.STREAM) & self.streams
+        flags_legal = of_stream | ((header.flags == 0) & (header.bound == 0))
+        return [
+            header_legal.eq(kind_known & flags_legal & names_slot),
+            descriptor_legal.eq(~descriptor.maximum[MAXIMUM_BITS:].any() & (descriptor.reserved == 0)),
+            is_stream.eq(of_stream),
+        ]

@@ -63,7 +63,7 @@ class ChangeBits(wiring.Component):
     """
 
     fixed_latency = 3
-    address_latency = 7
+    address_latency = 9
 
     def __init__(self, *, links: int, entries: int) -> None:
         if links < 1:

@@ -26,7 +26,7 @@ class WordWalker(wiring.Component):
 
     Holds two words, so that one can be fetched while another is walked.  Words carry parity.
 
-    **Latency**: 2 cycles from ``fetch`` to ``o``.  **Throughput**: one place a cycle; with one word fetched
+    **Latency**: 3 cycles from ``fetch`` to ``o``.  **Throughput**: one place a cycle; with one word fetched
     in every second cycle, a word with a single one in every second cycle.
 
     Parameters
@@ -71,13 +71,18 @@ class WordWalker(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         Held = data.StructLayout({"word": self.bits, "prefix": self.prefix_bits, "parity": 1})
+        # To find a one is long, and so is what is done with its place: a register is between them.
+        found = Twin(
+            data.StructLayout({"valid": 1, "place": (self.bits - 1).bit_length() + self.prefix_bits})
+        )
+        m.submodules.found = found
         Control = data.StructLayout({"coming": 1, "walking": 1, "waiting": 1})
         m.submodules.control = control = Twin(Control)
         now, following = control.value, control.next
         walked, waiting, given = (Signal(Held, name=name) for name in ("walked", "waiting", "given"))
 
         left = without_lowest_one(walked.word)
-        taken = self.o.valid & self.o.ready
+        taken = now.walking & (~found.value.valid | self.o.ready)
         moves = ~now.walking | (taken & (left == 0))
         m.d.comb += [
             control.load.eq(1),
@@ -87,10 +92,15 @@ class WordWalker(wiring.Component):
             following.coming.eq(self.fetch),
             # Of the two places, as many as are free and not promised.
             self.room.eq(~now.waiting & ~(now.walking & now.coming)),
-            self.idle.eq(~now.as_value().any()),
-            self.o.valid.eq(now.walking),
-            self.o.payload.eq(Cat(lowest_one(walked.word), walked.prefix)),
-            self.fault.eq(Cat(control.fault, walked.as_value().xor(), waiting.as_value().xor()).any()),
+            self.idle.eq(~now.as_value().any() & ~found.value.valid),
+            found.load.eq(taken | self.o.ready),
+            found.next.valid.eq(taken),
+            found.next.place.eq(Cat(lowest_one(walked.word), walked.prefix)),
+            self.o.valid.eq(found.value.valid),
+            self.o.payload.eq(found.value.place),
+            self.fault.eq(
+                Cat(control.fault, found.fault, walked.as_value().xor(), waiting.as_value().xor()).any()
+            ),
         ]
         with m.If(moves):
             m.d.comb += [
