@@ -39,8 +39,8 @@ QUALIFIED = {
     "changed": "merged",
     "changed_at": "changed",
 }
-BUSY, SETTLED, END = 56, 100, 150
-"""Merges until then; all of them answered; every entry read."""
+WIPE, BUSY, SETTLED, END = 18, 74, 118, 168
+"""A wipe until then, for memories keep what the run before left there; merges; all answered; all read."""
 
 
 class UntwinnedLog(HashLog):
@@ -73,12 +73,13 @@ def traffic(random: Random) -> list[Cycle]:
 
     everything = [{"external": external, "index": n} for external in (0, 1) for n in range(ENTRIES)]
     for cycle in range(END):
-        step = dict.fromkeys(INPUTS, 0) | {"key": key, "entries__ready": 1}
-        if cycle < BUSY:
+        step = dict.fromkeys(INPUTS, 0) | {"key": key, "entries__ready": 1, "wipe": cycle < WIPE}
+        if WIPE < cycle < BUSY:
             # Requests are taken in every second cycle, from the second one on.
-            offered = cycle % 2 and (cycle == 1 or random.random() < 0.8)
-            step |= {"merge__valid": offered, "merge__payload": request(cycle == 1) if offered else 0}
-        if SETTLED - 8 > cycle > 40:
+            first = cycle == WIPE + 1
+            offered = (cycle - WIPE) % 2 and (first or random.random() < 0.8)
+            step |= {"merge__valid": offered, "merge__payload": request(first) if offered else 0}
+        if SETTLED - 8 > cycle > WIPE + 40:
             step["entries__ready"] = random.random() < 0.7
             if cycle % 2 and random.random() < 0.3:
                 count += random.randrange(1000)
@@ -187,8 +188,8 @@ async def every_flip_is_safe(dut):
             applied, clean = await replay.run(stimulus)
             assert not any(cycle["fault"] for cycle in clean)
             check_nothing_is_lost(applied, clean)
-        flip_at = random.randrange(2, END - 12)
-        applied, seen = await replay.run(stimulus, flip_flop=target, flip_at=flip_at)
+        flip_at = random.randrange(WIPE + 1, END - 12)
+        applied, seen = await replay.run(stimulus, flip_flop=target, flip_at=flip_at, clean=clean)
         protected = not {"hash", "index"} & set(target.path)
         try:
             noticed = judge(clean, applied, seen, protected=protected)

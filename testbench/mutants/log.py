@@ -185,4 +185,25 @@ LOG = [
         new="newer.next.eq(taken.value)",
         test="test_hash_log.py::test_latencies_throughput_and_corner_cases",
     ),
+    Mutation(
+        name="damaged entries go unnoticed",
+        file="log/register_log.py",
+        old="*(slot.damaged for slot in self.slots))",
+        new="*(0 for slot in self.slots))",
+        test="test_flips.py::test_every_flip_is_safe[log-1]",
+    ),
+    Mutation(
+        name="damaged change bits go unnoticed",
+        file="log/change_bits.py",
+        old="*(part.fault for part in checked)",
+        new="*(part.fault for part in [*twins.values(), self.summary_walker, self.word_walker])",
+        test="test_flips.py::test_every_flip_is_safe[log-1]",
+    ),
+    Mutation(
+        name="damaged words of the array go unnoticed",
+        file="log/hash_log.py",
+        old="*map(is_damaged, (request, entry, new)))",
+        new="*map(is_damaged, (request, new)))",
+        test="test_hash_log_flips.py::test_every_flip_is_safe",
+    ),
 ]

@@ -81,7 +81,7 @@ class EntryArray(wiring.Component):
         fetch_port, read_port = memory.read_port(domain="comb"), memory.read_port(domain="comb")
         write_port = memory.write_port()
         # The block RAM's own registers, which come late, and one behind each.
-        fetched, word = Signal(StoredEntry, reset_less=True), Signal(StoredEntry, reset_less=True)
+        fetched, word = (Signal(StoredEntry, name=name, reset_less=True) for name in ("fetched_word", "word"))
         settled = Signal(StoredEntry)
         m.d.sync += [fetched.eq(fetch_port.data), word.eq(read_port.data), settled.eq(word)]
         with m.If(~self.odd):

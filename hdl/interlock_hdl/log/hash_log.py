@@ -92,15 +92,15 @@ class HashLog(wiring.Component):
         now, following = control.value, control.next
         m.d.comb += [control.load.eq(1), following.eq(now), following.odd.eq(~now.odd)]
 
-        line = self._accept(m)
+        longest = max(self.capacity, 2 << self.shape.bucket_bits, self.windows + 1)
+        wiping = Twin(data.StructLayout({"address": range(longest), "done": 1}))
+        line = self._accept(m, wiping.value.address)
         self._choose(m)
         # `request` and `entry` stand here for two cycles, then `new` does.
         request, entry, new = (Signal(StoredEntry, name=name) for name in ("request", "entry", "new"))
         self._fetch(m, line, request, entry, new)
         self._combine(m, request, entry, new)
 
-        longest = max(self.capacity, 2 << self.shape.bucket_bits, self.windows + 1)
-        wiping = Twin(data.StructLayout({"address": range(longest), "done": 1}))
         m.d.comb += [
             *(block.odd.eq(now.odd) for block in (index, array)),
             *(block.wiping.eq(self.wipe) for block in (index, array)),
@@ -133,7 +133,7 @@ class HashLog(wiring.Component):
                 top.d.comb += wiping.next.address.eq(wiping.value.address + 1)
         return top
 
-    def _accept(self, m: Module) -> data.View:
+    def _accept(self, m: Module, wiping_at: Value) -> data.View:
         """Takes a request in even cycles.  Returns it as it is when the index has answered."""
         now, following = self.control.value, self.control.next
         asked = self.merge.payload
@@ -169,7 +169,7 @@ class HashLog(wiring.Component):
             incoming.held.eq(1),
             incoming.parity.eq(parity_of(asked.entry, asked.external)),
             read_port.addr.eq(now.line),
-            write_port.addr.eq(Mux(self.wipe, self.index.wiping_at, now.line)),
+            write_port.addr.eq(Mux(self.wipe, wiping_at, now.line)),
             write_port.data.eq(Mux(self.wipe, 0, incoming)),
             write_port.en.eq(self.wipe | ~now.odd),
         ]

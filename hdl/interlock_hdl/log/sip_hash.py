@@ -1,5 +1,7 @@
 """SipHash-1-3 with 128 bits of output, of one key a cycle."""
 
+from itertools import count
+
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -45,6 +47,7 @@ class SipHash(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        self._numbers = count()
         octets = [self.message[8 * i : 8 * i + 8] for i in reversed(range(32))]
         words = [Cat(octets[8 * i : 8 * i + 8]) for i in range(4)]
         words.append(Cat(self.kind, Const(33 << 56, 64)[1:]))
@@ -80,7 +83,9 @@ class SipHash(wiring.Component):
         return self._stage(m, v0, v1, v2.rotate_left(32), v3, *others)
 
     def _stage(self, m: Module, *values: Value) -> list[Value]:
-        """A register for each value."""
-        registers: list[Value] = [Signal(WORD, reset_less=True) for _ in values]
+        """A register for each value, of a name of its own: fault injection asks for it."""
+        registers: list[Value] = [
+            Signal(WORD, name=f"word_{next(self._numbers)}", reset_less=True) for _ in values
+        ]
         m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
         return registers
