@@ -10,7 +10,7 @@ from lib.streams import cycles
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(
-    port=["none", "half"], stalled=[False, True], shape=[(45, 45), (45, 100), (45, 20), (0, 0)]
+    (("port", "stalled"), [("none", False), ("half", True)]), shape=[(45, 45), (45, 100), (45, 20), (0, 0)]
 )
 async def finish_in_every_cycle_leaves_nothing_of_a_stream(dut, port, stalled, shape):
     """From the cycle after its descriptor on, past its last beat: from the next cycle on nothing of it comes

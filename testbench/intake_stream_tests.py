@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge
 from intake_bench import HEAD_BYTES, Bench, begin
 from interlock.model.messages import STREAM, Kind, Message
 from lib.beats import BeatValue, beats_of
-from lib.patterns import PATTERNS
+from lib.patterns import crossings
 from lib.recorder import cycle_number
 from lib.streams import cycles
 
@@ -29,7 +29,7 @@ def chunks(test: Bench, since: int = 0) -> list[bytes]:
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(port=PATTERNS, beats=PATTERNS, infos=["none", "half", "long"])
+@cocotb.parametrize((("port", "beats", "infos"), crossings(3)))
 async def streams_pass_among_other_messages(dut, port, beats, infos):
     """As long as they may be, shorter, longer and so broken, and empty ones: whole, or their good part."""
     test = await begin(dut, port=port, beats=beats, infos=infos)

@@ -7,13 +7,13 @@ from cocotb.triggers import RisingEdge
 from intake_bench import begin
 from interlock.model.messages import HEADER
 from lib.beats import beats_of
-from lib.patterns import PATTERNS
+from lib.patterns import crossings
 from lib.recorder import cycle_number
 from lib.streams import cycles
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(port=PATTERNS, beats=PATTERNS, infos=["none", "half", "long"])
+@cocotb.parametrize((("port", "beats", "infos"), crossings(3)))
 async def legal_messages_pass_in_order(dut, port, beats, infos):
     """Legal and illegal ones in any mix, at any pace of all three streams."""
     test = await begin(dut, port=port, beats=beats, infos=infos)
