@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream
+from interlock_hdl.beat import beat_stream, keep_count
 from interlock_hdl.crc32 import Crc32
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RECORD_HEADER_BYTES, RecordFlag, RecordHeader
@@ -155,7 +155,7 @@ class ClearSeal(wiring.Component):
         m.d.comb += [crc.en.eq(moving), crc.first.eq(stages[0].first), crc.data.eq(stages[0].data)]
         with m.If(moving):
             m.d.sync += crc.valid.eq(arriving.valid & fsm.ongoing("BEATS"))
-            m.d.sync += crc.padding.eq(sum(~keep for keep in beat.keep))
+            m.d.sync += crc.padding.eq(-keep_count(beat.keep))
         previous = arriving
         for stage in stages:
             with m.If(moving):

@@ -114,7 +114,7 @@ class Exporter(wiring.Component):
                 m.d.comb += [
                     writer.put.eq(self.entries.valid),
                     beat.last.eq(writer.ends & self.entries.payload.last),
-                    self.entries.ready.eq(writer.word_ends),
+                    self.entries.ready.eq(writer.word_fits),
                 ]
                 with m.If(writer.emit & beat.last):
                     m.d.sync += [is_summary.eq(1), state.eq(State.HEADER)]

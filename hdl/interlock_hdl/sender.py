@@ -282,7 +282,7 @@ class Sender(wiring.Component):
                 m.d.comb += [
                     writer.put.eq(self.entries.valid),
                     beat.last.eq(writer.ends & (record_words == 1)),
-                    self.entries.ready.eq(writer.word_ends),
+                    self.entries.ready.eq(writer.word_fits),
                 ]
                 with m.If(writer.word_ends):
                     m.d.sync += record_words.eq(record_words - 1)

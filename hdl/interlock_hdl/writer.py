@@ -73,6 +73,11 @@ class Writer:
         return self.index == 0
 
     @property
+    def word_fits(self) -> Value:
+        """The last beat of a word is emitted, if it is there."""
+        return ~self.held & self.ends
+
+    @property
     def word_ends(self) -> Value:
         """The last beat of a word is emitted."""
         return self.emit & self.ends
@@ -94,7 +99,7 @@ class Writer:
             self.put.eq(beats.valid),
             *(self.beat[field].eq(beats.payload[field]) for field in fields),
             self.ends.eq(1),
-            beats.ready.eq(self.emit),
+            beats.ready.eq(~self.held),
         ]
 
     def withdraw(self, slot: Value, ended: Value) -> None:
