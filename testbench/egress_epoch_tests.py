@@ -32,7 +32,9 @@ def check_whole(test: Bench, sent: Sent, scan: Scanned, since: int) -> None:
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(pattern=["none", "half"], kind=["buffered", "stream"], behind=["buffered", "stream"])
+@cocotb.parametrize(
+    (("pattern", "kind"), [("none", "buffered"), ("half", "stream")]), behind=["buffered", "stream"]
+)
 async def an_epoch_that_ends_in_any_cycle_takes_its_message_along(dut, pattern, kind, behind):
     """And nothing else: the one behind it, to another slot, comes out whole."""
     test = await begin(dut, pattern=pattern)
@@ -53,7 +55,7 @@ async def an_epoch_that_ends_in_any_cycle_takes_its_message_along(dut, pattern, 
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(pattern=["none", "half", "long"], kind=["buffered", "stream"])
+@cocotb.parametrize((("pattern", "kind"), [("none", "stream"), ("half", "buffered"), ("long", "stream")]))
 async def an_epoch_that_ends_leaves_messages_of_others_alone(dut, pattern, kind):
     """In every cycle of a message to another slot, and while its last record waits for the seal."""
     test = await begin(dut, pattern=pattern)

@@ -26,7 +26,9 @@ def check(test: Bench) -> None:
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(pattern=PATTERNS, offers=["none", "half"])
+@cocotb.parametrize(
+    (("pattern", "offers"), list(zip(PATTERNS, ("none", "half", "none", "half"), strict=True)))
+)
 async def messages_leave_behind_a_fresh_prefix(dut, pattern, offers):
     """FULL or DELTA, with and without digests; the bench wants a sample of after the message for each."""
     test = await begin(dut, pattern=pattern, offers=offers)
@@ -44,7 +46,7 @@ async def messages_leave_behind_a_fresh_prefix(dut, pattern, offers):
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(pattern=["none", "half"], payload=[0, 5])
+@cocotb.parametrize((("pattern", "payload"), [("none", 0), ("half", 5)]))
 async def a_long_prefix_is_cut_into_records(dut, pattern, payload):
     """127 entries fill the first record, 128 each that follows; EOM is on the last of the message alone."""
     test = await begin(dut, pattern=pattern)

@@ -11,10 +11,16 @@ SAMPLE_LATENCY = 12
 """Of a counter with many ports: long enough for a stream to go, and the next message to come, meanwhile."""
 
 
-@pytest.mark.parametrize("module", ["egress_tests", "egress_stream_tests", "egress_epoch_tests"])
-@pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
+@pytest.mark.parametrize(
+    ("beat_bytes", "module"),
+    [(4, "egress_tests"), (16, "egress_tests"), (16, "egress_stream_tests"), (16, "egress_epoch_tests")],
+    ids=lambda value: value if isinstance(value, str) else f"beats{value}",
+)
 def test_egress(beat_bytes, module):
-    """The log is large, so that prefixes of several records fit."""
+    """The log is large, so that prefixes of several records fit.
+
+    Cuts of streams at either width are for ``test_stream_cutter.py``.
+    """
     config = InterlockConfig(beat_bytes=beat_bytes, links=2, log_entries=1024, log_store=LogStore.HASH)
     depth = 2 * config.message_bytes // beat_bytes
     egress = Egress(config=config, sample_latency=SAMPLE_LATENCY, depth=depth)
