@@ -54,10 +54,14 @@ class GcmCore(wiring.Component):
 
 
 def gcm_core(interval: int | None) -> GcmCore:
-    """Cipher and hash of one speed; without, the serial ones."""
+    """A cipher and a hash that keeps up with it; without ``interval``, the serial ones."""
     if interval is None:
         return GcmCore(
             cipher=SerialAes256(slots=SLOTS),
             hasher=SerialGhash(digit_bits=2, slots=SLOTS, max_blocks=MAX_BLOCKS),
         )
-    return GcmCore(cipher=Aes256(interval=interval), hasher=Ghash(interval=interval, max_blocks=MAX_BLOCKS))
+    if interval <= 2:
+        hasher = Ghash(interval=interval, slots=SLOTS, max_blocks=MAX_BLOCKS)
+    else:
+        hasher = SerialGhash(digit_bits=16, slots=SLOTS, max_blocks=MAX_BLOCKS)
+    return GcmCore(cipher=Aes256(interval=interval, slots=SLOTS), hasher=hasher)

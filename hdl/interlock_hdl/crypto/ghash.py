@@ -50,7 +50,8 @@ class Ghash(wiring.Component):
     Parameters
     ----------
     interval : int
-        Cycles a block: multipliers of 16 bits are ``27 / interval``.
+        Cycles a block: multipliers of 16 bits are ``27 / interval``.  Above 2, ``SerialGhash`` is smaller and
+        its clock faster.
     slots : int
         How many hash keys are held at a time.
     max_blocks : int

@@ -101,7 +101,7 @@ BLOCKS: Mapping[str, Block] = {
     "aes-1": Block(make=lambda: Aes256(interval=1), options=_NARROW),
     "aes-1-ram": Block(make=lambda: Aes256(interval=1, s_boxes=SBoxStyle.BLOCK_RAM), options=_NARROW),
     "aes-serial": Block(make=lambda: SerialAes256(slots=2), part=Part.ICE40),
-    "ghash-14": Block(make=lambda: Ghash(interval=14), options=_NARROW),
+    "ghash-11": Block(make=lambda: SerialGhash(digit_bits=16), options=_NARROW),
     "ghash-2": Block(make=lambda: Ghash(interval=2), options=_NARROW),
     "ghash-1": Block(make=lambda: Ghash(interval=1), options=_NARROW),
     "ghash-serial": Block(make=lambda: SerialGhash(digit_bits=2, slots=2), part=Part.ICE40),
