@@ -212,7 +212,6 @@ class Ghash(wiring.Component):
         m.d.comb += [
             sums.address.eq(ways[0].lane),
             Value.cast(powers.address).eq(Cat(ways[1].power, ways[1].slot)),
-            multiplier.start.eq(ways[3].valid | self.wipe),
             multiplier.a.eq(factor),
             multiplier.b.eq(powers.data),
             product_way.eq(ways[-1]),
@@ -237,6 +236,8 @@ class Ghash(wiring.Component):
         m.d.comb += [memory.wipe.eq(self.wipe) for memory in [*memories, queue]]
         flushing = Signal(range(self.latency))
         flushed = flushing == self.latency - 1
+        # What the multiplier holds goes by way of one more product.
+        m.d.comb += multiplier.start.eq(ways[3].valid | (flushing == 1))
         with m.If(~(powers.wiped & sums.wiped & self.wipe)):
             m.d.sync += flushing.eq(0)
         with m.Elif(~flushed):
