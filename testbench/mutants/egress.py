@@ -188,14 +188,14 @@ EGRESS = [
     Mutation(
         name="the end of an epoch takes the last beat of another slot along",
         file="writer.py",
-        old="with self._m.If(Mux(stays, ended.bit_select(self.out.slot, 1), cut)):",
-        new="with self._m.If(cut):",
+        old="with m.If(Mux(self.moves, cut_waiting, ended.bit_select(self.out.slot, 1))):",
+        new="with m.If(cut):",
         test="test_egress.py::test_egress[beats16-egress_epoch_tests]",
     ),
     Mutation(
         name="the window opens a cycle late",
         file="egress.py",
-        old="self.window.eq(sender.streaming | (self.scan_started & head.is_stream))",
+        old="self.window.eq(sender.streaming | (requesting & head.is_stream))",
         new="self.window.eq(sender.streaming)",
         test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),

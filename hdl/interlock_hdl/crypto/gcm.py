@@ -11,6 +11,7 @@ from interlock_hdl.crypto.aes_sbox import SBoxStyle
 from interlock_hdl.crypto.gcm_keys import GcmKeys, key_request_layout
 from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.result_queue import ResultQueue
+from interlock_hdl.crypto.serial_ghash import SerialGhash
 from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.wire import network
 
@@ -63,7 +64,7 @@ class Gcm(wiring.Component):
     Parameters
     ----------
     interval : int
-        1, 2, 7 or 14 cycles a block.
+        1, 2 or 14 cycles a block.
     slots : int
         How many keys are held.
     s_boxes : SBoxStyle
@@ -85,9 +86,16 @@ class Gcm(wiring.Component):
     latency = Aes256.latency + ResultQueue.latency
 
     def __init__(self, *, interval: int, slots: int, s_boxes: SBoxStyle = SBoxStyle.LOGIC) -> None:
+        if interval not in (1, 2, 14):
+            raise ValueError(f"interval must be 1, 2 or 14 cycles, not {interval}")
         self.slots = slots
         self.cipher = Aes256(interval=interval, slots=slots, label_bits=1, s_boxes=s_boxes)
-        self.hasher = Ghash(interval=interval, slots=slots, max_blocks=MAX_BLOCKS)
+        # At a block in 14 cycles one of 16 bits a cycle keeps up, and is a third of the size.
+        options = {"slots": slots, "max_blocks": MAX_BLOCKS}
+        if interval > 2:
+            self.hasher = SerialGhash(digit_bits=16, **options)
+        else:
+            self.hasher = Ghash(interval=interval, **options)
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
         self.tag_latency = self.cipher.latency + self.hasher.latency
         blocks = stream.Signature(GcmBlock(slots))
