@@ -14,7 +14,7 @@ from interlock_hdl.log.hash_log import HashLog
 from interlock_hdl.log.index_shape import IndexShape
 from interlock_hdl.log.store import Announcement, EntryAddress, MergeRequest, ReadEntry
 from interlock_hdl.record import Entry
-from lib.flips import Cycle, FlipFlop, Inside, MemoryBit, Replay, flip_flops, memories
+from lib.flips import Cycle, FlipFlop, Inside, MemoryBit, Replay, difference, flip_flops, memories
 from lib.parameters import generator, parameters
 from lib.streams import pack, unpack
 
@@ -148,10 +148,10 @@ def check_nothing_is_lost(applied: list[Cycle], seen: list[Cycle]) -> None:
 def judge(clean: list[Cycle], applied: list[Cycle], seen: list[Cycle], *, protected: bool) -> bool:
     """Whether there was a fault; fails where something is lost, or wrong and no fault in time."""
     for now, (right, one) in enumerate(zip(clean, seen, strict=True)):
-        if shown(right) != shown(one):
+        if wrong := difference(shown(right), shown(one)):
             if any(cycle["fault"] for cycle in seen[: now + DETECTION + 1]):
                 break
-            assert not protected, f"cycle {now}: {shown(one)} instead of {shown(right)} and no fault"
+            assert not protected, f"cycle {now}: {wrong}, and no fault"
     if not seen[-1]["fault"]:
         check_nothing_is_lost(applied, seen)
     return bool(seen[-1]["fault"])

@@ -137,6 +137,12 @@ Cycle = dict[str, int]
 """Values of ports in one cycle."""
 
 
+def difference(right: Cycle, seen: Cycle) -> str:
+    """What is shown in one cycle and is not as it should be."""
+    names = [name for name in right if seen.get(name) != right[name]] + [n for n in seen if n not in right]
+    return ", ".join(f"{name} {seen.get(name)} instead of {right.get(name)}" for name in names)
+
+
 class Replay:
     """Runs the same inputs again and again, from reset, with or without a flip.
 
