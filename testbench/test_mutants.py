@@ -30,6 +30,11 @@ def test_names_are_unique():
             Outcome.ASSERTION,
         ),
         (
+            '<failure message="AssertionError: failed in simulation:&#10;[+1 more line]">'
+            "E       AssertionError: failed in simulation:&#10;E       a: AssertionError: x</failure>",
+            Outcome.ASSERTION,
+        ),
+        (
             '<failure message="AssertionError: failed in simulation:&#10;a: SimTimeoutError: "/>',
             Outcome.OTHER,
         ),
@@ -44,6 +49,7 @@ def test_names_are_unique():
         "bare",
         "mismatch",
         "in_simulation",
+        "cut_short",
         "sim_timeout",
         "timeout",
         "broke",

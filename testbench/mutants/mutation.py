@@ -107,21 +107,25 @@ def judge(results: ElementTree.Element) -> Verdict:
         return Verdict(Outcome.OTHER, "no test ran")
     for case in cases:
         if (failure := case.find("failure")) is not None:
-            return _judge_failure(failure.get("message") or "")
+            return _judge_failure(failure.get("message") or "", failure.text or "")
         for kind in ("error", "skipped"):
             if (problem := case.find(kind)) is not None:
                 return Verdict(Outcome.OTHER, f"{kind}: {problem.get('message')}")
     return Verdict(Outcome.PASSED)
 
 
-def _judge_failure(message: str) -> Verdict:
-    """A failure counts as an assertion only if an assertion is what failed, in the simulator too."""
+def _judge_failure(message: str, report: str) -> Verdict:
+    """A failure counts as an assertion only if an assertion is what failed, in the simulator too.
+
+    Pytest cuts long messages; the report beside them has every line.
+    """
     kind, _, text = message.partition(": ")
     if kind not in ASSERTIONS and not message.startswith("assert "):
         return Verdict(Outcome.OTHER, message.splitlines()[0])
     lines = text.splitlines()
     if lines and lines[0] == "failed in simulation:":
-        failed = [line for line in lines[1:] if re.match(r"\S+: AssertionError\b", line)]
+        told = lines[1:] + [line[1:].strip() for line in report.splitlines() if line.startswith("E ")]
+        failed = [line for line in told if re.match(r"\w+: AssertionError\b", line)]
         if not failed:
             return Verdict(Outcome.OTHER, lines[1])
         return Verdict(Outcome.ASSERTION, failed[0])
