@@ -39,7 +39,7 @@ def test_latencies_and_corner_cases(build):
 
 
 def test_latencies_are_as_documented():
-    assert (ChangeBits.fixed_latency, ChangeBits.address_latency) == (3, 9)
+    assert (ChangeBits.fixed_latency, ChangeBits.address_latency) == (3, 8)
 
 
 @pytest.mark.parametrize(("links", "entries"), [(0, 16), (1, 1)])

@@ -17,10 +17,10 @@ from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 from formal.session_proof import SessionProof
 
-CHANGE_DEPTH = 11
-CHANGE_CYCLES = 22
+CHANGE_DEPTH = 12
+CHANGE_CYCLES = 24
 COMMIT_CYCLES = 12
-PREFIX_CYCLES = 14
+PREFIX_CYCLES = 16
 ENTRIES = 3  # a first, a last, and one between
 
 

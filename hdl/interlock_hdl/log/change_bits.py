@@ -63,7 +63,7 @@ class ChangeBits(wiring.Component):
     """
 
     fixed_latency = 3
-    address_latency = 9
+    address_latency = 8
 
     def __init__(self, *, links: int, entries: int) -> None:
         if links < 1:
@@ -116,7 +116,8 @@ class ChangeBits(wiring.Component):
         self.summaries = [
             BitMemory(words=2 << self.high_bits, bits=1 << self.middle_bits) for _ in range(links)
         ]
-        self.summary_walker = WordWalker(bits=1 << self.middle_bits, prefix_bits=self.high_bits)
+        # Its places are addresses of words, which are read at once.
+        self.summary_walker = WordWalker(bits=1 << self.middle_bits, prefix_bits=self.high_bits, late=True)
         self.word_walker = WordWalker(bits=1 << self.low_bits, prefix_bits=word_bits)
         super().__init__(
             {

@@ -26,8 +26,8 @@ class WordWalker(wiring.Component):
 
     Holds two words, so that one can be fetched while another is walked.  Words carry parity.
 
-    **Latency**: 3 cycles from ``fetch`` to ``o``.  **Throughput**: one place a cycle; with one word fetched
-    in every second cycle, a word with a single one in every second cycle.
+    **Latency**: 2 cycles from ``fetch`` to ``o``, 3 if ``late``.  **Throughput**: one place a cycle; with one
+    word fetched in every second cycle, a word with a single one in every second cycle.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class WordWalker(wiring.Component):
         Of a word.
     prefix_bits : int
         Of the word's own place.
+    late : bool
+        A register stands before ``o``: for a user that does much with a place in the cycle in which it comes.
 
     Members
     -------
@@ -52,8 +54,9 @@ class WordWalker(wiring.Component):
         Something that it holds is damaged.  Combinational from registers, not latched.
     """
 
-    def __init__(self, *, bits: int, prefix_bits: int) -> None:
+    def __init__(self, *, bits: int, prefix_bits: int, late: bool = False) -> None:
         self.bits = bits
+        self.late = late
         self.prefix_bits = prefix_bits
         super().__init__(
             {
@@ -71,18 +74,28 @@ class WordWalker(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         Held = data.StructLayout({"word": self.bits, "prefix": self.prefix_bits, "parity": 1})
-        # To find a one is long, and so is what is done with its place: a register is between them.
-        found = Twin(
-            data.StructLayout({"valid": 1, "place": (self.bits - 1).bit_length() + self.prefix_bits})
-        )
-        m.submodules.found = found
         Control = data.StructLayout({"coming": 1, "walking": 1, "waiting": 1})
         m.submodules.control = control = Twin(Control)
         now, following = control.value, control.next
         walked, waiting, given = (Signal(Held, name=name) for name in ("walked", "waiting", "given"))
 
         left = without_lowest_one(walked.word)
-        taken = now.walking & (~found.value.valid | self.o.ready)
+        place = Cat(lowest_one(walked.word), walked.prefix)
+        damage = [control.fault, walked.as_value().xor(), waiting.as_value().xor()]
+        if self.late:
+            m.submodules.found = found = Twin(data.StructLayout({"valid": 1, "place": len(place)}))
+            is_offered, damage = found.value.valid, [*damage, found.fault]
+            taken = now.walking & (~is_offered | self.o.ready)
+            m.d.comb += [
+                found.load.eq(taken | self.o.ready),
+                found.next.valid.eq(taken),
+                found.next.place.eq(place),
+                self.o.payload.eq(found.value.place),
+            ]
+        else:
+            is_offered = now.walking
+            taken = is_offered & self.o.ready
+            m.d.comb += self.o.payload.eq(place)
         moves = ~now.walking | (taken & (left == 0))
         m.d.comb += [
             control.load.eq(1),
@@ -92,15 +105,9 @@ class WordWalker(wiring.Component):
             following.coming.eq(self.fetch),
             # Of the two places, as many as are free and not promised.
             self.room.eq(~now.waiting & ~(now.walking & now.coming)),
-            self.idle.eq(~now.as_value().any() & ~found.value.valid),
-            found.load.eq(taken | self.o.ready),
-            found.next.valid.eq(taken),
-            found.next.place.eq(Cat(lowest_one(walked.word), walked.prefix)),
-            self.o.valid.eq(found.value.valid),
-            self.o.payload.eq(found.value.place),
-            self.fault.eq(
-                Cat(control.fault, found.fault, walked.as_value().xor(), waiting.as_value().xor()).any()
-            ),
+            self.idle.eq(~now.as_value().any() & ~is_offered),
+            self.o.valid.eq(is_offered),
+            self.fault.eq(Cat(damage).any()),
         ]
         with m.If(moves):
             m.d.comb += [
