@@ -90,8 +90,8 @@ class CommitProof(wiring.Component):
     That is: its EOM was seen, the body of that record was read to the last beat, and the log has answered OK
     for every entry that the lengths of its PREFIX records have room for; in this epoch, each of them.
 
-    Assumed: headers are legal and bodies as long as they say, which the link has checked, and an epoch ends a
-    cycle after ``close``; the log answers what it was asked, in order.
+    Assumed: headers are legal, held until they are taken, and bodies as long as they say, which the link has
+    checked, and an epoch ends a cycle after ``close``; the log answers what it was asked, in order.
     """
 
     header: In(RecordHeader)
@@ -131,6 +131,7 @@ class CommitProof(wiring.Component):
 
         # What the link and the log promise.
         begins = port.header.valid & port.header.ready
+        waits, bits = port.header.valid & ~port.header.ready, header.as_value()
         left = Signal(range(LONGEST // CONFIG.beat_bytes + 1))  # beats of the body that are to come
         read = port.body.valid & port.body.ready
         som, eom = header.flags[0], header.flags[1]
@@ -147,6 +148,7 @@ class CommitProof(wiring.Component):
             Assume((header.type != RecordType.CREDIT) | (header.length == 8)),
             Assume((header.type <= RecordType.CREDIT) | (header.length == 0)),
             Assume(~self.header_valid | self.is_open),
+            Assume(~ago(m, waits) | ~self.is_open | (self.header_valid & (bits == ago(m, bits)))),
             Assume(~self.body_valid | (self.is_open & (left != 0))),
             Assume(self.body.last == (left == 1)),
             Assume(~ago(m, dut.close) | ~self.is_open),

@@ -19,7 +19,7 @@ from formal.session_proof import SessionProof
 
 CHANGE_DEPTH = 12
 CHANGE_CYCLES = 24
-COMMIT_CYCLES = 12
+COMMIT_CYCLES = 15
 PREFIX_CYCLES = 16
 ENTRIES = 3  # a first, a last, and one between
 
