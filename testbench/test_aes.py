@@ -14,7 +14,6 @@ from lib.parameters import seed
 from lib.run import run
 
 BUILDS = {
-    "1": Aes256(interval=1, slots=8, label_bits=2),
     "2": Aes256(interval=2, slots=8, label_bits=2),
     "7": Aes256(interval=7, slots=5, label_bits=2),
     "14": Aes256(interval=14, slots=8, label_bits=2),
