@@ -151,7 +151,6 @@ class Sender(wiring.Component):
         record_words = Signal(range(RECORD_WORDS + 1))  # of this record, still to put
         record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
         is_first = Signal()  # of the message's records
-        begun = Signal()  # the payload of this record
         is_final = Signal()  # the record that begins is the last
         final = Signal()  # the one that is being sent is
         flags = Signal(2)  # of it
@@ -266,7 +265,7 @@ class Sender(wiring.Component):
                     beat.last.eq(writer.ends & is_abort),
                 ]
                 with m.If(writer.word_ends):
-                    m.d.sync += [is_first.eq(0), begun.eq(0), state.eq(State.PAYLOAD)]
+                    m.d.sync += [is_first.eq(0), state.eq(State.PAYLOAD)]
                     with m.If(is_prefix):
                         m.d.sync += state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES))
                     with m.If(is_abort):
@@ -293,9 +292,7 @@ class Sender(wiring.Component):
                 writer.copy(self.payload, "data", "keep")
                 m.d.comb += beat.last.eq(record_beats == 1)
                 with m.If(writer.emit):
-                    # The header has left: the next cut may be made.
-                    m.d.comb += self.cuts.ready.eq(message.is_stream & ~begun)
-                    m.d.sync += [begun.eq(1), record_beats.eq(record_beats - 1)]
+                    m.d.sync += record_beats.eq(record_beats - 1)
                 with m.If(record_ends):
                     m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
 
@@ -319,6 +316,8 @@ class Sender(wiring.Component):
             # there before the next message.
             self.busy.eq((state != State.IDLE) | message_left | writer.held | self.finish),
             self.streaming.eq(sends & message.is_stream),
+            # With its header the next cut may be made.
+            self.cuts.ready.eq(self.leaves & message.is_stream & (self.type == RecordType.PAYLOAD)),
             self.record.eq(self.leaves & (self.type != RecordType.ABORT)),
             self.slot.eq(message.slot),
             self.aborted.eq(self.leaves & (self.type == RecordType.ABORT)),

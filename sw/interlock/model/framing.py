@@ -61,13 +61,13 @@ class Frames:
         frame.complete = item.last
 
     def lose(self, beats: int) -> bool:
-        """Drops beats of the oldest message, of which more must follow; ``False`` if there are no such beats.
+        """Drops the first beats of the oldest message; ``False`` if it does not have so many.
 
         What follows begins anew: most likely without a beat marked as the first, and so it is refused.
         """
         if not beats:
             return True
-        if not self.queue or beats > self.queue[0].beats - self.queue[0].complete:
+        if not self.queue or beats > self.queue[0].beats:
             return False
         frame = self.queue.popleft()
         later, self.queue = self.queue, deque()

@@ -99,7 +99,7 @@ class Rule(enum.StrEnum):
     LEVEL_SENT = "no level was sent on this link"
     REOPEN_ASKED = "the host did not ask for the channel"
     ROLL_ASKED = "the host did not ask for a new session"
-    ROLL_BEATS = "host in takes no more than was sent, and accepts or refuses what it took whole"
+    ROLL_BEATS = "host in loses the beginning of a message, or all of it, and nothing behind it"
     ALARM_STATE = "an alarm is heard outside CLEAR, and once a session"
     ALARM_REASON = "every alarm bit has a reason"
     DRAW_STATE = "words are drawn in DRAW, as many as a session needs"
