@@ -118,22 +118,33 @@ def test_the_cut_into_segments_means_nothing():
 
 
 @pytest.mark.parametrize(
-    ("lost", "left"),
+    ("lost", "faults", "beats"),
     [
-        (0, ["", "keep"]),
-        (1, ["first", "keep"]),
-        (2, ["first", "keep"]),
-        (3, None),
+        (0, ["", "keep"], [3, 1]),
+        (1, ["first", "keep"], [2, 1]),
+        (2, ["first", "keep"], [1, 1]),
+        (3, ["keep"], [1]),  # it was taken whole, and nobody had judged it
     ],
 )
-def test_what_follows_lost_beats_begins_anew(lost, left):
+def test_what_follows_lost_beats_begins_anew(lost, faults, beats):
+    frames = three_beats_and_one()
+    assert frames.lose(lost)
+    assert [frame.fault for frame in frames.queue] == faults
+    assert [frame.beats for frame in frames.queue] == beats
+
+
+def test_no_more_than_a_message_is_lost():
+    frames = three_beats_and_one()
+    assert not frames.lose(4)
+    assert [frame.beats for frame in frames.queue] == [3, 1]
+
+
+def three_beats_and_one() -> Frames:
     frames = Frames(4)
     frames.put(Segment(b"01234567", True, False))
     frames.put(Segment(b"89", False, True))
     frames.put(RawBeat(bytes(4), 0, True, False))
-    assert frames.lose(lost) is (left is not None)
-    assert [frame.fault for frame in frames.queue] == (left or ["", "keep"])
-    assert [frame.beats for frame in frames.queue] == [3 - lost if left else 3, 1]
+    return frames
 
 
 def test_after_all_of_an_unfinished_message_is_lost_a_new_one_may_begin():
