@@ -15,11 +15,8 @@ from lib.run import run
 
 BUILDS = {
     "2": Aes256(interval=2, slots=8, label_bits=2),
-    "7": Aes256(interval=7, slots=5, label_bits=2),
     "14": Aes256(interval=14, slots=8, label_bits=2),
     "serial": SerialAes256(slots=8, label_bits=2),
-    "serial-ram": SerialAes256(slots=2, label_bits=2, s_boxes=SBoxStyle.BLOCK_RAM),
-    "2-ram": Aes256(interval=2, slots=16, label_bits=2, s_boxes=SBoxStyle.BLOCK_RAM),
 }
 
 

@@ -11,7 +11,6 @@ from lib.parameters import seed
 from lib.run import run
 
 BUILDS = {
-    "1": Ghash(interval=1, slots=8),
     "2": Ghash(interval=2, slots=8),
     "14": Ghash(interval=14, slots=8),
     "2-small": Ghash(interval=2, slots=5, max_blocks=20),
@@ -36,7 +35,6 @@ def test_latencies_are_those_of_the_page():
     """``docs/crypto.md``."""
     found = {name: (b.lanes, b.latency, b.load_latency) for name, b in BUILDS.items() if isinstance(b, Ghash)}
     assert found == {
-        "1": (8, 12, 64),
         "2": (4, 13, 31),
         "14": (2, 25, 23),
         "2-small": (4, 13, 31),
