@@ -61,7 +61,7 @@ class Peer:
                 bench.send(self.slot, credit_record(self.granted))
             if random.random() < 0.1:
                 bench.send(self.slot, notice(RecordType.FULL_REQUEST))
-            bench.send(self.slot, self.spoilt(record) if random.random() < 0.04 else record)
+            bench.send(self.slot, self.spoilt(record) if random.random() < 0.1 else record)
 
     def spoilt(self, record: Record) -> Record:
         random = self.bench.random

@@ -30,7 +30,7 @@ both_widths = pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"bea
 
 @both_widths
 def test_ingress(beat_bytes):
-    run_ingress(beat_bytes, "ingress_tests", cycles=12_000 // beat_bytes + 3000)
+    run_ingress(beat_bytes, "ingress_tests", cycles=20_000 // beat_bytes + 3000)
 
 
 @both_widths
