@@ -53,7 +53,7 @@ def test_latencies_and_corner_cases(entries, links):
     assert on(DIRECTED, entries=entries, links=links) == DIRECTED
 
 
-@pytest.mark.parametrize(("store", "first_entry"), [(LogStore.REGISTERS, 6), (LogStore.HASH, 7)])
+@pytest.mark.parametrize(("store", "first_entry"), [(LogStore.REGISTERS, 6), (LogStore.HASH, 8)])
 def test_latencies_are_as_documented(store, first_entry):
     log = Log(InterlockConfig(log_store=store, log_entries=64))
     assert (log.described_latency, log.first_entry_latency) == (3, first_entry)
