@@ -23,7 +23,7 @@ class StreamCutter(wiring.Component):
     does not matter.
 
     **Latency**: ``latency`` cycles more than the counter's, from the word that a block is whole to its cut.
-    **Throughput**: a cut in as many cycles, if each is taken at once.
+    **Throughput**: a cut in one cycle less, if each is taken at once.
 
     Parameters
     ----------
@@ -49,16 +49,18 @@ class StreamCutter(wiring.Component):
     failed : Out(1)
         It has overrun, or is broken: no further cut is offered.
     cut, cut_length, cut_last : Out
-        Strobe: a cut is made.
+        Strobe: a cut is made, so long.
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
         self.beat_bytes = beat_bytes
         self.depth = depth
         self.waiting = Signal(range(depth + 2 * BLOCK_BYTES // beat_bytes))  # beats that are not cut
         self.ended = Signal()  # the last beat is there
+        self.there = Signal()  # something to cut; see `cut_length`, `cut_last`
+        self.was_cut = Signal()  # in the cycle before
         self.pending = Signal()  # a cut is made, and not taken
         self.awaiting = Signal()  # its sample is on its way
         self.checked = Signal()  # in this cycle the counter shows that sample
@@ -94,34 +96,39 @@ class StreamCutter(wiring.Component):
         compared = Signal()
         broken = Signal()
 
-        is_last = ended & (waiting <= record_beats)
+        # What a cut would be of what waits, as of the cycle before.  A cut is taken off in the cycle after it,
+        # and the next one waits for its sample, so it is never chosen of beats that are cut already.
         whole_blocks = (waiting >> exact_log2(block_beats)) << exact_log2(block_beats)
-        beats = Signal.like(waiting)
+        ends = ended & (waiting <= record_beats)
+        there, was_cut = self.there, self.was_cut
+        m.d.sync += [
+            there.eq(Mux(ended, waiting, whole_blocks) != 0),
+            self.cut_last.eq(ends),
+            self.cut_length.eq(Mux(waiting < record_beats, whole_blocks, record_beats) * beat_bytes),
+            was_cut.eq(self.cut),
+        ]
+        with m.If(ends):
+            m.d.sync += self.cut_length.eq(waiting * beat_bytes - Mux(kept == 0, 0, beat_bytes - kept))
         m.d.comb += [
-            beats.eq(Mux(waiting < record_beats, whole_blocks, record_beats)),
-            self.cut_length.eq(beats * beat_bytes),
-            self.cut_last.eq(is_last),
-            self.cut.eq(self.active & ~pending & ~self.hold & ~self.failed & (beats != 0)),
+            self.cut.eq(self.active & there & ~pending & ~self.hold & ~self.failed),
             self.sample.eq(self.cut),
             self.failed.eq(broken | overrun),
             self.cuts.valid.eq(compared),
             self.sampling.eq(awaiting & self.active & ~self.failed),
         ]
-        with m.If(is_last):
-            m.d.comb += [
-                beats.eq(waiting),
-                self.cut_length.eq(waiting * beat_bytes - Mux(kept == 0, 0, beat_bytes - kept)),
-            ]
 
-        m.d.sync += waiting.eq(waiting + self.progress.beat - Mux(self.cut, beats, 0))
+        taken = Signal.like(waiting)
+        cut = self.cuts.payload
+        m.d.comb += taken.eq(Mux(cut.last, waiting, cut.length >> exact_log2(beat_bytes)))
+        m.d.sync += waiting.eq(waiting + self.progress.beat - Mux(was_cut, taken, 0))
         with m.If(self.progress.last):
             m.d.sync += [ended.eq(1), kept.eq(self.progress.kept)]
         with m.If(self.progress.broken):
             m.d.sync += broken.eq(1)
         with m.If(self.cut):
             m.d.sync += [
-                self.cuts.payload.length.eq(self.cut_length),
-                self.cuts.payload.last.eq(is_last),
+                cut.length.eq(self.cut_length),
+                cut.last.eq(self.cut_last),
                 pending.eq(1),
                 awaiting.eq(1),
             ]

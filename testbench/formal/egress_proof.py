@@ -259,8 +259,19 @@ class CoverProof(wiring.Component):
             m.d.sync += was_taken.eq(0)
         # What carries the induction.
         one_of = dut.awaiting + dut.checked + dut.cuts.valid + dut.overrun
+        made = dut.cuts.payload
+        made_beats = (made.length + BEAT_BYTES - 1) >> 4
+        was_cut_before = ago(m, dut.was_cut & ~self.finish)
+        chosen = dut.there & ~(dut.was_cut | was_cut_before)
         m.d.comb += [
-            Assert(dut.waiting == told),
+            Assert(dut.waiting == told + Mux(dut.was_cut, made_beats, 0)),
+            Assert(~dut.was_cut | made.last | (made.length[:4] == 0)),
+            Assert(~(dut.was_cut & made.last) | (is_whole & (told == 0))),
+            Assert(~dut.was_cut | dut.awaiting),
+            Assert(~was_cut_before | dut.awaiting | dut.checked),
+            Assert(~chosen | ((cut_beats != 0) & (cut_beats <= told) & (dut.cut_length <= 4096))),
+            Assert(~chosen | dut.cut_last | (dut.cut_length[:4] == 0)),
+            Assert(~(chosen & dut.cut_last) | (is_whole & (cut_beats == told))),
             Assert(dut.ended == is_whole),
             Assert(one_of == dut.pending),
             Assert(~dut.awaiting | (in_flight & is_own & (asked_spent == cut_spent))),

@@ -108,4 +108,11 @@ SESSIONS = [
         new="for block in (*with_memory, egress, seal):",
         test="test_attacks_on_sessions.py",
     ),
+    Mutation(
+        name="a last beat may have a gap",
+        file="beat.py",
+        old="beat.keep[0] & ~gaps.any()",
+        new="beat.keep[0]",
+        test="test_intake.py::test_intake[beats4-drain-streams-intake_refusal_tests]",
+    ),
 ]
