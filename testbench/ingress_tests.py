@@ -160,7 +160,7 @@ async def latency_and_throughput_are_exact(dut):
     aborted = message_records(bytes(64), bench.peer(0), chunk=32)[:2]
     assert (await durations(*aborted, notice(RecordType.ABORT)))[2] == 2
 
-    # Payload is released PacketBuffer.latency cycles after its last beat, and a cycle for the choice.
+    # Payload is released Staging.latency cycles after its last beat.
     bench.times.clear()
     bench.message(0, bytes(160))
     await bench.settle()

@@ -3,7 +3,7 @@
 import pytest
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.ingress import Ingress
-from interlock_hdl.packet_buffer import PacketBuffer
+from interlock_hdl.staging import Staging
 from lib.run import run
 
 
@@ -19,7 +19,7 @@ def run_ingress(beat_bytes, module, *, message_bytes=4096, staging_messages=2, *
             "links": config.links,
             "staging_bytes": config.staging_bytes,
             "entries": config.log_entries,
-            "release_latency": PacketBuffer.latency + 1,
+            "release_latency": Staging.latency,
             **parameters,
         },
     )

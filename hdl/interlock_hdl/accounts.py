@@ -34,7 +34,7 @@ class Accounts(wiring.Component):
     abort : In(links)
         Strobes: the open message is aborted, and what it used comes back.
     granted, granted_slot, granted_bytes : In(1), In(8), In(range(staging_bytes + 1))
-        Strobe: so much more is granted to a peer.
+        Strobe: so much more is granted to a peer, in whole blocks of 16.
     beats : In(stream of Beat)
         The body of a CREDIT.
     credit, credit_bytes : Out(1), Out(64)

@@ -95,14 +95,9 @@ class Exporter(wiring.Component):
         state = Signal(State)
         with m.Switch(state):
             with m.Case(State.IDLE):
+                m.d.sync += [length.eq(self.length), is_summary.eq(0)]
                 with m.If(self.begin):
-                    m.d.sync += [
-                        length.eq(self.length),
-                        is_summary.eq(0),
-                        self.busy.eq(1),
-                        self.needs_bins.eq(1),
-                        state.eq(State.HEADER),
-                    ]
+                    m.d.sync += [self.busy.eq(1), self.needs_bins.eq(1), state.eq(State.HEADER)]
             with m.Case(State.HEADER):
                 writer.word(header, MESSAGE_HEADER_BYTES)
                 m.d.comb += beat.first.eq(writer.begins)

@@ -50,8 +50,8 @@ class Ingress(wiring.Component):
     **Throughput**: one beat of a record's body a cycle, and a cycle before that, in which the record is
     judged.  A prefix takes two cycles more, until the log has answered its last entry; a message's header its
     beats; a CREDIT two cycles more.  Of long messages that is no more than what header and tag of their
-    records take on a link, so that they are read as fast as they come.  **Latency**: ``PacketBuffer.latency``
-    and a cycle from a message's last beat to ``released``, if nothing is being released.
+    records take on a link, so that they are read as fast as they come.  **Latency**: ``Staging.latency`` from
+    a message's last beat to ``released``, if nothing is being released.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class Notices(wiring.Component):
         Strobe: a FULL_REQUEST leaves for ``slot``.
     """
 
-    latency = 4
+    latency = 5
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config
@@ -134,20 +134,22 @@ class Notices(wiring.Component):
             m.d.sync += state.eq(State.IDLE)
         writer.withdraw(slot, self.ended)
 
+        is_freed, freed_bytes = Signal(links), Signal.like(self.freed_bytes)
+        m.d.sync += freed_bytes.eq(self.freed_bytes)
         was_granted = Signal(links)  # to add up what is late, that a CREDIT left: the next one takes longer
         for i in range(links):
-            is_freed = self.freed & (self.freed_slot == i)
             m.d.sync += [
                 was_granted[i].eq(self.granted & (slot == i) & ~self.ended[i]),
+                is_freed[i].eq(self.freed & (self.freed_slot == i) & ~(self.opened | self.ended)[i]),
                 free[i].eq(
-                    free[i] + Mux(is_freed, self.freed_bytes, 0) - Mux(was_granted[i], self.granted_bytes, 0)
+                    free[i] + Mux(is_freed[i], freed_bytes, 0) - Mux(was_granted[i], self.granted_bytes, 0)
                 ),
             ]
             with m.If(was_granted[i]):
                 m.d.sync += totals[i].eq(self.granted_total)
             with m.If((state == State.ADD) & (slot == i)):
                 m.d.sync += owed[i].eq(0)  # what is freed from now on is for the next one
-            with m.If(is_freed):
+            with m.If(is_freed[i]):
                 m.d.sync += owed[i].eq(1)
             with m.If(self.request_full[i]):
                 m.d.sync += wanted[i].eq(1)

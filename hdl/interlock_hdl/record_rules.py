@@ -35,7 +35,7 @@ class RecordRules(wiring.Component):
     message_open, middle : In(1)
         A message is open; further records of its prefix must follow.
     room : In(range(staging_bytes + 1))
-        Bytes that the channel was granted and has not used.
+        Bytes that the channel was granted and has not used: whole blocks of 16.
     malformed : Out(1)
         The record may not be here.
     uses, amount : Out(1), Out(range(staging_bytes + 1))
@@ -72,13 +72,12 @@ class RecordRules(wiring.Component):
                     self.amount.eq(MESSAGE_HEADER_BYTES),
                 ]
             with m.Case(RecordType.PAYLOAD):
-                # Wider than `amount`: what does not fit there is too much, not little.
+                # What does not fit in `amount` does not fit in the room, either.  That is whole blocks, so that
+                # the length alone tells whether it has as many as the record takes.
                 whole_blocks = ((length + BLOCK_BYTES - 1) >> 4) << 4
                 fits = eom | ~length[: exact_log2(BLOCK_BYTES)].any()
                 m.d.comb += [
-                    self.malformed.eq(
-                        ~self.message_open | self.middle | som | ~fits | (self.room < whole_blocks)
-                    ),
+                    self.malformed.eq(~self.message_open | self.middle | som | ~fits | (self.room < length)),
                     self.uses.eq(1),
                     self.amount.eq(whole_blocks),
                 ]

@@ -156,6 +156,7 @@ class Sender(wiring.Component):
         flags = Signal(2)  # of it
         chosen = Signal()  # the first cycle of its header, in which what it takes is taken off
         cost_left = Signal(COST_BITS)  # of a stream's maximum
+        cut_cost = Signal(COST_BITS)  # of the cut that was chosen
 
         m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]
         with m.If((head_left != 0) & self.payload.valid):
@@ -226,16 +227,19 @@ class Sender(wiring.Component):
         with m.If(chosen & ~is_prefix):
             m.d.sync += [
                 unannounced.eq(unannounced - self.length),
-                cost_left.eq(cost_left - whole_blocks(self.length)),
+                cost_left.eq(cost_left - cut_cost),
                 record_beats.eq((self.length + beat_bytes - 1)[exact_log2(beat_bytes) :]),
             ]
         with m.Switch(state):
             with m.Case(State.IDLE):
-                with m.If(self.begin):
+                with m.If(~self.busy):
                     m.d.sync += [
                         message.eq(self.message),
                         unannounced.eq(self.message.length),
                         cost_left.eq(self.message.cost - MESSAGE_HEADER_BYTES),
+                    ]
+                with m.If(self.begin):
+                    m.d.sync += [
                         head_left.eq(Mux(self.message.is_stream, 2 * head_beats, head_beats)),
                         message_left.eq(~self.message.is_stream),
                         scan_left.eq(1),
@@ -251,6 +255,7 @@ class Sender(wiring.Component):
                 with m.If(may_begin & ~writer.held):  # the header before has left, so `type` is its no more
                     m.d.sync += [
                         chosen.eq(1),
+                        cut_cost.eq(whole_blocks(self.cuts.payload.length)),
                         self.type.eq(following.type),
                         self.length.eq(following.length),
                         flags.eq(following.flags),

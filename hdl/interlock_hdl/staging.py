@@ -1,10 +1,10 @@
 """Staging: where received messages wait until they are whole and released."""
 
-from amaranth.hdl import Cat, Module, ResetInserter
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream
+from interlock_hdl.beat import Beat, beat_stream
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.release import Release
@@ -17,6 +17,9 @@ class Staging(wiring.Component):
     dropped, but for the message whose release has begun.  A buffer holds all that was granted, so what keeps
     to its credit is always taken at once.
 
+    What is written comes into a register first, whose way to all the buffers' block RAMs is long.
+
+    **Latency**: ``latency`` cycles from a ``commit`` to ``released``, if nothing is being released.
     **Throughput**: one beat a cycle in, and one out.
 
     Parameters
@@ -41,6 +44,8 @@ class Staging(wiring.Component):
         See :class:`Release`.
     wipe, wiped : In(1), Out(1)
     """
+
+    latency = 1 + PacketBuffer.latency + 1
 
     def __init__(self, *, config: InterlockConfig) -> None:
         self.config = config
@@ -75,22 +80,37 @@ class Staging(wiring.Component):
         control.submodules.release = release = Release(
             beat_bytes=beat_bytes, sources=links + 1, largest=config.staging_bytes
         )
+        # A beat on its way to its buffer.  One that is given up, or whose epoch ends, never gets there.
+        arriving = Signal(Beat(beat_bytes))
+        present, slot, commit = Signal(), Signal(8), Signal()
+        room = Signal()  # in the buffer that it is for
+        discard = Signal(links)
+        gone = discard | self.ended
+        moves = ~present | room
+        m.d.comb += self.write.ready.eq(moves)
+        control.d.sync += discard.eq(self.discard << self.slot)
+        with control.If(moves):
+            control.d.sync += present.eq(self.write.valid & ~self.ended.bit_select(self.slot, 1))
+            control.d.sync += [arriving.eq(self.write.payload), slot.eq(self.slot), commit.eq(self.commit)]
+        with control.Elif(gone.bit_select(slot, 1)):
+            control.d.sync += present.eq(0)
+
         depth = max(4, config.staging_bytes // beat_bytes)
         buffers = [PacketBuffer(beat_bytes=beat_bytes, depth=depth) for _ in range(links)]
         for i, buffer in enumerate(buffers):
             m.submodules[f"buffer_{i}"] = buffer
             wiring.connect(m, buffer.o, release.sources[i])
             m.d.comb += [
-                buffer.i.payload.eq(self.write.payload),
-                buffer.discard.eq(self.ended[i] | (self.discard & (self.slot == i))),
+                buffer.i.payload.eq(arriving),
+                buffer.discard.eq(gone[i]),
                 buffer.flush.eq(release.flush[i]),
                 buffer.wipe.eq(self.wipe),
             ]
-            with m.If(self.slot == i):
+            with m.If(slot == i):
                 m.d.comb += [
-                    buffer.i.valid.eq(self.write.valid),
-                    self.write.ready.eq(buffer.i.ready),
-                    buffer.commit.eq(self.commit),
+                    buffer.i.valid.eq(present),
+                    room.eq(buffer.i.ready),
+                    buffer.commit.eq(present & commit),
                 ]
         wiring.connect(m, wiring.flipped(self.host), release.sources[links])
         wiring.connect(m, release.rx, wiring.flipped(self.rx))

@@ -96,8 +96,8 @@ class StreamCutter(wiring.Component):
         compared = Signal()
         broken = Signal()
 
-        # What a cut would be of what waits, as of the cycle before.  A cut is taken off in the cycle after it,
-        # and the next one waits for its sample, so it is never chosen of beats that are cut already.
+        # What a cut would be of what waits, as of the cycle before.  A cut is taken off in the cycle after it;
+        # the next one waits for its sample, so it is never chosen of beats that are cut already.
         whole_blocks = (waiting >> exact_log2(block_beats)) << exact_log2(block_beats)
         ends = ended & (waiting <= record_beats)
         there, was_cut = self.there, self.was_cut
