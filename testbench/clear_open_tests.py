@@ -52,7 +52,7 @@ async def latency_is_exact_and_headers_come_first(dut):
         header_cycle, _ = test.headers.taken[-1]
         bodies = [cycle for cycle, beat in test.body_beats.taken if cycle > taken and beat["first"]]
         assert header_cycle == taken + test.latency
-        assert bodies == ([header_cycle + 2] if length else [])
+        assert bodies == ([header_cycle + 4] if length else [])
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

@@ -100,7 +100,7 @@ class Bench:
         self.messages, self.drain = settings["messages"], settings["drain"]
         self.kinds = frozenset(Kind(kind) for kind in settings["kinds"])
         self.header_beats = HEADER.size // self.beat_bytes
-        self.places = settings["depth"] + 3  # of the buffer; one more beat waits for its verdict
+        self.places = settings["depth"] + 4  # of the buffer; one more beat waits for its verdict
         self.rules = {
             "kinds": self.kinds,
             "links": self.slots,

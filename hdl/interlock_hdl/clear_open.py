@@ -23,7 +23,7 @@ class ClearOpen(wiring.Component):
     While ``open`` is low everything that arrives is taken and discarded, and the block is in its first
     state; what it still offers in the first cycle of that is gone in the next.
 
-    Latency: ``latency`` cycles from a record's last beat to its header, ``latency + 2`` to its body.
+    Latency: ``latency`` cycles from a record's last beat to its header, ``latency + 4`` to its body.
     Throughput: one beat a cycle, records back to back.
 
     Parameters

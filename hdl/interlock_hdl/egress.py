@@ -171,7 +171,8 @@ class Egress(wiring.Component):
         is_export = head.kind == Kind.EXPORT
         in_flight = Signal()  # a sample that was asked for
         draining = Signal()  # what is left of a buffered message that was dropped
-        idle = ~sender.busy & ~exporter.busy & ~draining
+        started = Signal()  # its scan was accepted in the cycle before
+        idle = ~sender.busy & ~exporter.busy & ~draining & ~started
         # What the slot says of it, one cycle late: so nothing leaves in a cycle in which an epoch ends, and
         # what was said of the message before is forgotten.
         slot_open = Signal()
@@ -197,6 +198,7 @@ class Egress(wiring.Component):
         requesting = Signal()  # a scan for it
         dropping = Signal()
         m.d.sync += [
+            started.eq(self.scan_started),
             requesting.eq(ready & (is_export | (may_leave & ~ending)) & ~over_bound & ~self.scan_started),
             dropping.eq(
                 sampler.waiting
@@ -221,7 +223,7 @@ class Egress(wiring.Component):
             self.scan_started.eq(self.scan.valid & self.scan.ready),
             self.dropped.eq(dropping & ~ending),
             self.head_slot.eq(head.slot),
-            sampler.take.eq(self.scan_started | self.dropped),
+            sampler.take.eq(started | self.dropped),
         ]
 
         # One sample at a time: what comes of it is for whoever asked.
@@ -248,22 +250,23 @@ class Egress(wiring.Component):
             sender.failed.eq(cutter.failed),
             self.finish.eq(sender.finish | stream_dropped),
             cutter.finish.eq(self.finish),
-            self.window.eq(sender.streaming | (requesting & head.is_stream)),
+            self.window.eq(sender.streaming | ((requesting | started) & head.is_stream)),
             self.require_full.eq(sender.aborted << sender.slot),
         ]
 
-        # Whose the entries and the payload are.
+        # Whose the entries and the payload are.  That the scan was accepted comes late, so it begins a cycle
+        # after that; the export tells of the ticks of the scan.
         outgoing = sender.message
+        m.d.sync += exporter.ticks.eq(self.ticks)
         m.d.comb += [
-            sender.begin.eq(self.scan_started & ~is_export),
+            sender.begin.eq(started & ~is_export),
             *(outgoing[name].eq(head[name]) for name in ("slot", "length", "is_stream", "bound", "empty")),
             outgoing.cost.eq(cost),
             sender.described.eq(self.described),
             sender.full.eq(self.full),
-            exporter.begin.eq(self.scan_started & is_export),
+            exporter.begin.eq(started & is_export),
             exporter.length.eq(head.length),
             exporter.session_id.eq(self.session_id),
-            exporter.ticks.eq(self.ticks),
             *(to.eq(bin) for to, bin in zip(exporter.bins, self.bins, strict=True)),
         ]
         for user in (sender, exporter):

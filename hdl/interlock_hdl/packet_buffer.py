@@ -1,7 +1,7 @@
 """A FIFO in memory whose writer may change its mind: what was written is read once it is committed."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +28,7 @@ class PacketBuffer(wiring.Component):
     beat_bytes : int
         Bytes of a beat.
     depth : int
-        Beats that the memory holds, at least 4.  Three more, once committed, stand in registers behind it.
+        Beats that the memory holds, at least 4.  Four more, once committed, stand in registers behind it.
 
     Members
     -------
@@ -45,15 +45,13 @@ class PacketBuffer(wiring.Component):
     free : Out(range(depth + 1))
         Beats that can still be written; a register, so that it may lag behind ``o`` but never promises too
         much.
-    empty : Out(1)
-        No committed beat is left, at ``o`` neither.
     wipe : In(1)
         Holds the block in reset and overwrites memory and output registers with zeros.
     wiped : Out(1)
         That is complete.  Falls after ``wipe`` does.
     """
 
-    latency = 3
+    latency = 5
 
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
         if depth < 4:
@@ -68,7 +66,6 @@ class PacketBuffer(wiring.Component):
                 "flush": In(1),
                 "o": Out(beat_stream(beat_bytes)),
                 "free": Out(range(depth + 1), init=depth),
-                "empty": Out(1),
                 "wipe": In(1),
                 "wiped": Out(1),
             }
@@ -86,13 +83,15 @@ class PacketBuffer(wiring.Component):
         control = Module()  # everything that `flush` and `wipe` reset
         m.submodules.control = ResetInserter(self.flush | self.wipe)(control)
 
-        # A position is an address and the parity of the lap, which tells a full memory from an empty one.
-        Position = data.StructLayout({"address": range(self.depth), "lap": 1})
-        write, read, committed = (Signal(Position, name=name) for name in ("write", "read", "committed"))
+        # Addresses: of the next beat to write, of the next one to read, of the one behind the last commit.
+        write, read, committed = (
+            Signal(range(self.depth)),
+            Signal(range(self.depth)),
+            Signal(range(self.depth)),
+        )
 
-        def following(position: data.View) -> Value:
-            at_end = position.address == self.depth - 1
-            return Cat(Mux(at_end, 0, position.address + 1)[: len(position.address)], position.lap ^ at_end)
+        def following(address: Signal) -> Value:
+            return Mux(address == self.depth - 1, 0, address + 1)
 
         # Writing.  Places come back to `free` one cycle late, which keeps adders out of the way of `o.ready`
         # and of `discard`: that comes late where it depends on the beat itself.  That `free` is not 0 has a
@@ -123,27 +122,43 @@ class PacketBuffer(wiring.Component):
             with control.Else():
                 control.d.sync += pending.eq(pending + written)
 
-        # Reading: a register that is the block RAM's own, then those of the queue, for the block RAM's comes
-        # late.
-        fetched = Signal()  # there is a beat in `fetch`
-        fetch = Signal(Beat(self.beat_bytes), reset_less=True)
+        # A commit is added a cycle late, for it comes late; that anything is there has a register of its own.
+        arrived, level = Signal.like(pending), Signal.like(pending)
+        some = Signal()
+        control.d.sync += [
+            arrived.eq(Mux(self.commit & ~self.discard, pending + written, 0)),
+            level.eq(level + arrived - reading),
+            some.eq((arrived != 0) | (level > 1) | (level[0] & ~reading)),
+        ]
+
+        # Reading: a register that is the block RAM's own; one that takes what comes late of it, through the
+        # multiplexers of a deep memory; then those of the queue.
+        fetched, caught = Signal(), Signal()  # there is a beat in `fetch`, in `catch`
+        fetch, catch = (
+            Signal(Beat(self.beat_bytes), reset_less=True),
+            Signal(Beat(self.beat_bytes), reset_less=True),
+        )
         control.submodules.queue = queue = RegisterQueue(shape=Beat(self.beat_bytes), depth=2)
-        fetch_moves = ~fetched | queue.i.ready
+        catch_moves = ~caught | queue.i.ready
+        fetch_moves = ~fetched | catch_moves
         m.d.comb += [
-            reading.eq((read != committed) & fetch_moves),
-            queue.i.valid.eq(fetched),
-            queue.i.payload.eq(fetch),
+            reading.eq(some & fetch_moves),
+            queue.i.valid.eq(caught),
+            queue.i.payload.eq(catch),
             self.o.valid.eq(queue.o.valid),
             self.o.payload.eq(queue.o.payload),
             queue.o.ready.eq(self.o.ready),
-            self.empty.eq((read == committed) & ~fetched & ~queue.o.valid),
         ]
         with control.If(reading):
             control.d.sync += read.eq(following(read))
         with control.If(fetch_moves):
             control.d.sync += fetched.eq(reading)
+        with control.If(catch_moves):
+            control.d.sync += caught.eq(fetched)
         with m.If(reading | self.wipe):
             m.d.sync += fetch.eq(read_port.data)
+        with m.If(catch_moves | self.wipe):
+            m.d.sync += catch.eq(fetch)
 
         # Wiping: zeros go to every address, and by way of address 0 into the registers behind the memory,
         # too.
@@ -156,8 +171,8 @@ class PacketBuffer(wiring.Component):
             m.d.sync += wipe_address.eq(wipe_address + 1)
         m.d.comb += [
             write_port.en.eq(written | self.wipe),
-            write_port.addr.eq(Mux(self.wipe, wipe_address, write.address)),
+            write_port.addr.eq(Mux(self.wipe, wipe_address, write)),
             write_port.data.eq(Mux(self.wipe, 0, self.i.payload)),
-            read_port.addr.eq(read.address),
+            read_port.addr.eq(read),
         ]
         return m

@@ -72,8 +72,8 @@ class RecordRules(wiring.Component):
                     self.amount.eq(MESSAGE_HEADER_BYTES),
                 ]
             with m.Case(RecordType.PAYLOAD):
-                # What does not fit in `amount` does not fit in the room, either.  That is whole blocks, so that
-                # the length alone tells whether it has as many as the record takes.
+                # What does not fit in `amount` does not fit in the room, either.  That is whole blocks: the
+                # length alone tells whether it has as many as the record takes.
                 whole_blocks = ((length + BLOCK_BYTES - 1) >> 4) << 4
                 fits = eom | ~length[: exact_log2(BLOCK_BYTES)].any()
                 m.d.comb += [

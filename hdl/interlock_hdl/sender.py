@@ -77,7 +77,7 @@ class Sender(wiring.Component):
     Members
     -------
     begin, message : In(1), In(Outgoing)
-        Strobe: the scan of this message was accepted.
+        Strobe: the scan of this message was accepted.  It has stood there for a cycle at least.
     described, full, n_sessions, n_externals, entries : In
         See :class:`Scan`.
     payload : In(stream of Beat)
@@ -149,6 +149,9 @@ class Sender(wiring.Component):
         scan_left = Signal()  # the last entry is still to come
         words_left = Signal(range(self.config.log_entries + 2))  # of the prefix, its descriptor one of them
         record_words = Signal(range(RECORD_WORDS + 1))  # of this record, still to put
+        word_ended = (
+            Signal()
+        )  # in the cycle before: it is taken off before the next one ends, of two beats or more
         record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
         is_first = Signal()  # of the message's records
         is_final = Signal()  # the record that begins is the last
@@ -220,7 +223,12 @@ class Sender(wiring.Component):
         record_ends = Signal()  # with its last beat
         over = Signal()  # and nothing comes behind it
         m.d.comb += record_ends.eq(writer.emit & beat.last)
-        m.d.sync += chosen.eq(0)
+        m.d.sync += [
+            chosen.eq(0),
+            word_ended.eq(writer.word_ends & ((state == State.DESCRIPTOR) | (state == State.ENTRIES))),
+        ]
+        with m.If(word_ended):
+            m.d.sync += record_words.eq(record_words - 1)
         with m.If(chosen & is_prefix):
             words = self.length[exact_log2(ENTRY_BYTES) :]
             m.d.sync += [record_words.eq(words), words_left.eq(words_left - words)]
@@ -244,7 +252,7 @@ class Sender(wiring.Component):
                         message_left.eq(~self.message.is_stream),
                         scan_left.eq(1),
                         is_first.eq(1),
-                        state.eq(State.DESCRIBE),
+                        state.eq(Mux(cut, State.ABANDON, State.DESCRIBE)),
                     ]
             with m.Case(State.DESCRIBE):
                 m.d.sync += words_left.eq(1 + self.n_sessions + self.n_externals)
@@ -279,7 +287,7 @@ class Sender(wiring.Component):
             with m.Case(State.DESCRIPTOR):
                 writer.word(prefix, PREFIX_HEADER_BYTES)
                 with m.If(writer.word_ends):
-                    m.d.sync += [record_words.eq(record_words - 1), state.eq(State.ENTRIES)]
+                    m.d.sync += state.eq(State.ENTRIES)
 
             with m.Case(State.ENTRIES):
                 writer.word(self.entries.payload.entry, ENTRY_BYTES)
@@ -288,8 +296,6 @@ class Sender(wiring.Component):
                     beat.last.eq(writer.ends & (record_words == 1)),
                     self.entries.ready.eq(writer.word_fits),
                 ]
-                with m.If(writer.word_ends):
-                    m.d.sync += record_words.eq(record_words - 1)
                 with m.If(record_ends):
                     m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
 

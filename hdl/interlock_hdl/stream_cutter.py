@@ -96,7 +96,7 @@ class StreamCutter(wiring.Component):
         compared = Signal()
         broken = Signal()
 
-        # What a cut would be of what waits, as of the cycle before.  A cut is taken off in the cycle after it;
+        # What a cut would be of what waits, as of the cycle before.  One is taken off in the cycle after it;
         # the next one waits for its sample, so it is never chosen of beats that are cut already.
         whole_blocks = (waiting >> exact_log2(block_beats)) << exact_log2(block_beats)
         ends = ended & (waiting <= record_beats)

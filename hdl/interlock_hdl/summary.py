@@ -160,17 +160,12 @@ class Summary(wiring.Component):
         m.submodules.tally = tally = Tally()
         m.d.comb += [tally.clear.eq(self.begin), tally.add.eq(self.add), tally.entry.eq(self.entry)]
 
-        # That a scan is accepted is known late in a cycle: the 192 flip-flops that wait for it take it from a
-        # register.
-        begun = Signal()
-        ticks_then = Signal(64)
-        m.d.sync += [begun.eq(self.begin), ticks_then.eq(self.ticks)]
         counter = Signal(64)
         number = Signal(64)
         ticks = Signal(64)
         index = Signal(range(self.beats + 1))  # of the following beat
-        with m.If(begun):
-            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(ticks_then), index.eq(0)]
+        with m.If(self.begin):
+            m.d.sync += [number.eq(counter), counter.eq(counter + 1), ticks.eq(self.ticks), index.eq(0)]
 
         fields = Signal(SummaryFields)
         m.d.comb += [

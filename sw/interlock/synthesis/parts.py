@@ -41,7 +41,7 @@ class Family:
 FAMILIES: dict[Part, Family] = {
     Part.ECP5: Family(
         device="LFE5U-85F, speed grade 6",
-        options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "140", "--timing-allow-fail"),
+        options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100", "--timing-allow-fail"),
         lut="LUT4",
         flip_flop="TRELLIS_FF",
         block_ram="DP16KD",
