@@ -106,7 +106,7 @@ async def unclaimed_announcements_make_the_port_wait(dut):
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def a_refused_message_needs_no_room(dut):
-    """The buffer has room for a header or little more, and nobody takes anything: at one beat a cycle to its end."""
+    """The buffer has hardly room for a header, and nobody takes anything: one beat a cycle to its end."""
     test = await begin(dut)
     test.beats.stalled = True
     room = test.places - (HEADER.size + test.message_bytes) // test.beat_bytes - test.header_beats
