@@ -170,7 +170,7 @@ async def closing_in_any_cycle_leaves_nothing_old(dut, stalled, link):
 async def wipe_at_random_moments_leaves_zeros(dut, headers, bodies):
     test = await begin(dut, headers=headers, bodies=bodies)
     depth = DEPTH_IN_RECORDS * 4096 // test.beat_bytes
-    for _ in range(3):
+    for _ in range(2):
         await test.new_epoch()
         test.headers.stalled = bool(test.random.getrandbits(1))
         test.send(*[random_record(test.random, 4096, seq) for seq in range(3)])

@@ -23,7 +23,7 @@ from lib.accelerator_programs import (
 from lib.parameters import seed
 from lib.run import run
 
-BUILDS = [(4, 4), (16, 4), (4, 2), (16, 8)]
+BUILDS = [(4, 2), (16, 4)]
 BUILD_IDS = [f"beat {beat_bytes} array {array_size}" for beat_bytes, array_size in BUILDS]
 STORIES = 10
 
@@ -73,7 +73,7 @@ def test_random_programs_do_what_the_model_does(beat_bytes, array_size, pauses):
     assert messages > 3 * STORIES
 
 
-@pytest.mark.parametrize(("beat_bytes", "array_size"), BUILDS[:2], ids=BUILD_IDS[:2])
+@pytest.mark.parametrize(("beat_bytes", "array_size"), BUILDS, ids=BUILD_IDS)
 def test_garbage_does_what_the_model_does_and_can_be_cleared(beat_bytes, array_size):
     """Any bytes are a program: they overlap operands, rewrite themselves, loop for ever, send for ever."""
     pair = lockstep(beat_bytes, array_size)
@@ -99,7 +99,7 @@ def test_garbage_does_what_the_model_does_and_can_be_cleared(beat_bytes, array_s
     pair.clear()
 
 
-@pytest.mark.parametrize(("beat_bytes", "array_size"), BUILDS[:2], ids=BUILD_IDS[:2])
+@pytest.mark.parametrize(("beat_bytes", "array_size"), BUILDS, ids=BUILD_IDS)
 def test_a_clear_at_any_moment_leaves_nothing(beat_bytes, array_size):
     """Programs are stopped wherever they are; then memory is all zero, and the next story is told right."""
     pair = lockstep(beat_bytes, array_size)

@@ -14,7 +14,7 @@ BUILDS = {
     "2": Ghash(interval=2, slots=8),
     "14": Ghash(interval=14, slots=8),
     "2-small": Ghash(interval=2, slots=5, max_blocks=20),
-    "serial-1": SerialGhash(digit_bits=1, slots=2, max_blocks=20),
+    "serial-2": SerialGhash(digit_bits=2, slots=2, max_blocks=20),
     "serial-16": SerialGhash(digit_bits=16, slots=8),
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 from interlock_hdl.log.register_log import RegisterLog
-from lib.patterns import PATTERNS
+from lib.patterns import crossings
 from lib.run import run
 
 RANDOM = "merges_and_reads_agree_with_the_naive_log"
@@ -18,15 +18,8 @@ DIRECTED = [
 
 
 @pytest.mark.parametrize("entries", [2, 3, 16])
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_agrees_with_the_naive_log(entries, pattern):
-    """Each pattern on each of the four streams, the others without and with pauses."""
-    for patterns in [
-        (pattern, "none", "none", "half"),
-        ("none", pattern, "half", "bursts"),
-        ("half", "none", pattern, "none"),
-        ("none", "half", "none", pattern),
-    ]:
+def test_agrees_with_the_naive_log(entries):
+    for patterns in crossings(4):
         parameters = {"entries": entries, "patterns": patterns}
         run(RegisterLog(entries=entries), "register_log_tests", parameters=parameters, testcase=RANDOM)
 

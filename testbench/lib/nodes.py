@@ -1,6 +1,5 @@
 """Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
 
-from dataclasses import replace
 from functools import cache
 
 from interlock.device.lockstep import LockstepNode
@@ -24,12 +23,12 @@ MAKER = 0x1A7E0001
 
 def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     """A node that wipes quickly: short messages, little memory, few log entries."""
-    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=16)
+    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=48)
 
 
 BUILDS = {
-    "wide": replace(small_config(16), log_entries=48),
-    "narrow": replace(small_config(4), digest_lanes=0),
+    "wide": small_config(16),
+    "narrow": small_config(4),
     "opaque": InterlockConfig(
         beat_bytes=16,
         links=3,

@@ -25,6 +25,27 @@ EGRESS = [
         test="test_packet_buffer.py",
     ),
     Mutation(
+        name="a buffer reads a beat more than it has",
+        file="packet_buffer.py",
+        old="(level[0] & ~reading)",
+        new="level[0]",
+        test="test_packet_buffer.py",
+    ),
+    Mutation(
+        name="a message whose epoch ends as it begins is sent",
+        file="sender.py",
+        old="Mux(cut, State.ABANDON, State.DESCRIBE)",
+        new="State.DESCRIBE",
+        test="test_egress.py::test_egress[beats16-egress_epoch_tests]",
+    ),
+    Mutation(
+        name="what is cut is not taken off",
+        file="stream_cutter.py",
+        old="Mux(was_cut, taken, 0)",
+        new="Mux(was_cut & cut.last, taken, 0)",
+        test="test_stream_cutter.py::test_stream_cutter[beats16]",
+    ),
+    Mutation(
         name="a cut is offered before it was covered",
         file="stream_cutter.py",
         old="self.cuts.valid.eq(compared)",
@@ -195,7 +216,7 @@ EGRESS = [
     Mutation(
         name="the window opens a cycle late",
         file="egress.py",
-        old="self.window.eq(sender.streaming | (requesting & head.is_stream))",
+        old="self.window.eq(sender.streaming | ((requesting | started) & head.is_stream))",
         new="self.window.eq(sender.streaming)",
         test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),

@@ -53,10 +53,17 @@ INGRESS = [
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
+        name="a beat on its way to its buffer outlives its epoch",
+        file="staging.py",
+        old="self.write.valid & ~self.ended.bit_select(self.slot, 1)",
+        new="self.write.valid",
+        test="test_ingress.py::test_ends[beats16]",
+    ),
+    Mutation(
         name="a message may cost a block more than was granted",
         file="record_rules.py",
-        old="(self.room < whole_blocks)",
-        new="(self.room + BLOCK_BYTES < whole_blocks)",
+        old="(self.room < length)",
+        new="(self.room + BLOCK_BYTES < length)",
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
