@@ -47,7 +47,7 @@ async def registers_say_what_is_there(dut):
     identity = registers.identity()
     assert (identity.maker, identity.serial) == (0x1A7E0001, ord("b"))
     assert (identity.links, identity.beat_bytes) == (1, BEAT_BYTES)
-    assert (identity.log_entries, identity.message_bytes) == (4, MESSAGE_BYTES)
+    assert (identity.log_entries, identity.message_bytes) == (16, MESSAGE_BYTES)
     assert (identity.mode, identity.weight_table) == (Mode.EVENTS, 1)
     assert identity.status_period == PERIOD
     state = registers.state()

@@ -115,16 +115,16 @@ class Side:
         return content(await self.host_out.recv(compact=False), self.beat_bytes)
 
     async def receive_export(self) -> tuple[list[Entry], Summary, bytes]:
-        """The three messages of an export; fails unless they are that, and agree."""
+        """Sessions of the log, summary and payload of an export; fails unless its three messages agree."""
         log, summary, export = [await self.receive_at_host() for _ in range(3)]
         assert log is not None
         assert summary is not None
         assert export is not None
         assert [log[0], summary[0], export[0]] == [Kind.LOG, Kind.SUMMARY, Kind.EXPORT]
-        entries = [
-            Entry.decode(log[at : at + ENTRY_BYTES]) for at in range(HEADER_BYTES, len(log), ENTRY_BYTES)
-        ]
         said = Summary.decode(summary[HEADER_BYTES:])
+        words = [log[at : at + ENTRY_BYTES] for at in range(HEADER_BYTES, len(log), ENTRY_BYTES)]
+        assert len(words) == said.n_sessions + said.n_externals
+        entries = [Entry.decode(word) for word in words[: said.n_sessions]]
         payload = export[HEADER_BYTES:]
         assert said.total == sum(entry.flops for entry in entries)
         assert said.payload_length == len(payload)

@@ -66,4 +66,25 @@ TOP = [
         new="right = register.is_request or not wants_request",
         test="test_axi.py::test_registers",
     ),
+    Mutation(
+        name="a beat that waits at rx survives the clear",
+        file="top.py",
+        old="m.submodules.rx = ResetInserter(interlock.clear_request)(rx)",
+        new="m.submodules.rx = rx",
+        test="test_top.py::test_two_tops_over_axi[top_cut_tests]",
+    ),
+    Mutation(
+        name="status shows an alarm at once",
+        file="top.py",
+        old="self.status_alarm.eq(shown.alarm.any()),",
+        new="self.status_alarm.eq(interlock.alarm.any()),",
+        test="test_top.py::test_two_tops_over_axi[top_register_tests]",
+    ),
+    Mutation(
+        name="status changes twice a period",
+        file="status.py",
+        old="with m.If(self.cycle.all()):",
+        new="with m.If(self.cycle[:-1].all()):",
+        test="test_top.py::test_two_tops_over_axi[top_register_tests]",
+    ),
 ]
