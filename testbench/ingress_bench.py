@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock.model.credit import Credit, cost
+from interlock.model.credit import Credit
 from interlock.model.ingress import Ingress
 from interlock.model.log import Answer as ModelAnswer
 from interlock.model.log import Entry, Log
-from interlock.model.messages import HEADER, Kind, Message
+from interlock.model.messages import Kind, Message
 from interlock.model.records import Prefix, Record, RecordType, cut_prefix, encode_credit
 from interlock_hdl.beat import Beat
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import RecordHeader
+from interlock_hdl.release import PART_BYTES
 from lib.beats import BeatValue, message_of
 from lib.parameters import generator, parameters
 from lib.patterns import pauses
@@ -92,6 +93,7 @@ class Bench:
         self.credited = [0] * self.links
         self.leaving: deque[tuple[int, bytes]] = deque()  # released, and not yet out
         self.freed: deque[tuple[int, int]] = deque()
+        self._left = 0  # bytes that have left at rx since it was last said how many
         self.out: list[bytes] = []
         self.seen: Counter[str] = Counter()
         self.times: list[tuple[int, str, int]] = []
@@ -253,13 +255,16 @@ class Bench:
             assert self.leaving, "a beat at rx that nobody released"
             beat = unpack(Beat(self.beat_bytes), int(dut.rx__payload.value))
             self._beats.append(BeatValue.of(beat, self.beat_bytes))
+            self._left += self.beat_bytes
+            if self._beats[-1].last or self._left == PART_BYTES:
+                self.freed.append((self.leaving[0][0], -(-self._left // 16) * 16))
+                self._left = 0
             if self._beats[-1].last:
                 source, expected = self.leaving.popleft()
                 message = message_of(self._beats, self.beat_bytes)
                 assert message == expected
                 self._beats.clear()
                 self.out.append(message)
-                self.freed.append((source, cost(len(message) - HEADER.size)))
 
     def _merges(self) -> None:
         """The log answers; the entry must be the next one of the model."""

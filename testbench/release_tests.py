@@ -6,6 +6,7 @@ from itertools import pairwise
 import cocotb
 from cocotb.triggers import RisingEdge
 from interlock_hdl.beat import Beat
+from interlock_hdl.release import PART_BYTES
 from lib.beats import BeatValue, beats_of, message_of
 from lib.parameters import generator, parameters
 from lib.patterns import PATTERNS, pauses
@@ -27,6 +28,7 @@ class Bench:
         self._pauses = pauses(pattern, self.random)
         self._beats: list[BeatValue] = []
         self._owed: tuple[int, int] | None = None
+        self._left = 0  # bytes of the message since it was last said what has left
         dut.hold.value = dut.stale.value = 0
         watch(dut, "rx")
 
@@ -83,11 +85,13 @@ class Bench:
         if not self._beats:
             self.first = self.cycle
         self._beats.append(beat)
+        self._left += self.beat_bytes
+        if beat.last or self._left == PART_BYTES:
+            self._owed, self._left = (source, -(-self._left // 16) * 16), 0
         if beat.last:
             message = message_of(self._beats, self.beat_bytes)
             assert message == item[0]
             self.out.append((self.first, source, message))
-            self._owed = (source, -(-len(message) // 16) * 16)
             self._beats.clear()
             self.in_progress = None
 
@@ -99,11 +103,10 @@ class Bench:
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 @cocotb.parametrize(pattern=list(PATTERNS))
 async def messages_pass_whole_and_what_they_cost_is_exact(dut, pattern):
-    """Of every length around a block, and the largest."""
+    """Of every length around a block, and around parts that are freed by themselves."""
     bench = Bench(dut, pattern)
     await bench.begin()
-    largest = parameters()["largest"] - 16
-    sizes = [*range(36), *range(largest - 18, largest + 1)]
+    sizes = [*range(36), *range(PART_BYTES - 18, PART_BYTES + 2), 2 * PART_BYTES - 16, 10_000]
     expected = [bench.send(n % bench.sources, size) for n, size in enumerate(sizes)]
     while bench.busy:
         await cycles(dut, 1)

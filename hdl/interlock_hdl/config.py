@@ -133,8 +133,9 @@ class InterlockConfig:
     message_bytes : int
         Largest payload of a buffered message, a multiple of 16.
     staging_messages : int
-        So many of the largest buffered messages find room in a channel's staging, at least 1; with 4 a link
-        is never idle while its receiver releases what came.  A stream may be as long as all of it.
+        So many of the largest buffered messages find room in a channel's staging, but for their headers; one
+        always does with its header.  With 4 a link is never idle while its receiver releases what came, and
+        where the message is a power of two so is the memory.  A stream may be as long as all of it.
     digest_lanes : int
         SHA-256 cores of the digest core; with 0 there is none, and external data is marked UNLOGGED.
     """
@@ -176,7 +177,7 @@ class InterlockConfig:
     @property
     def staging_bytes(self) -> int:
         """Bytes that a channel's staging holds: what a node grants at first."""
-        return self.staging_messages * (MESSAGE_HEADER_BYTES + self.message_bytes)
+        return max(self.staging_messages * self.message_bytes, MESSAGE_HEADER_BYTES + self.message_bytes)
 
     @property
     def key_words(self) -> int:

@@ -146,10 +146,13 @@ class PrefixReader(wiring.Component):
                 ),
             ]
 
-        # Ids are compared before the last beat of their entry comes, in parts: whole, it would be a long way.
-        arrived = word[128 - 8 * self.beat_bytes :][:128]
+        # An id, with which its entry begins, is compared as it comes, in parts, and what they say is put
+        # together while the rest of the entry comes.
+        arrived = Cat(network(self.body.payload.data), word)[:128]
+        id_ends = beat == 128 // 8 // self.beat_bytes - 1
         is_own, is_peer = Signal(ID_PARTS), Signal(ID_PARTS)
-        impostor = is_own.all() | (self.peer_known & ~is_peer.all())
+        impostor = Signal()
+        m.d.sync += impostor.eq(is_own.all() | (self.peer_known & ~is_peer.all()))
         taken = self.entries.valid & self.entries.ready
         m.d.comb += [
             self.fault.eq(judged & (~right | (full & is_entry_0 & impostor))),
@@ -171,9 +174,12 @@ class PrefixReader(wiring.Component):
                 beat.eq(beat + 1),
                 full.eq(beat == beats - 1),
                 all_read.eq(self.body.payload.last),
-                is_own.eq(_same_parts(arrived, self.session_id)),
-                is_peer.eq(_same_parts(arrived, self.peer_id)),
             ]
+            with m.If(id_ends):
+                m.d.sync += [
+                    is_own.eq(_same_parts(arrived, self.session_id)),
+                    is_peer.eq(_same_parts(arrived, self.peer_id)),
+                ]
 
         # What outlives the record.
         with top.If(self.enable & full & is_descriptor):

@@ -6,9 +6,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import beat_stream
+from interlock_hdl.message import MESSAGE_HEADER_BYTES
+from interlock_hdl.record import RECORD_MAX_LENGTH
 from interlock_hdl.turns import Turns
 
 BLOCK_BYTES = 16
+PART_BYTES = MESSAGE_HEADER_BYTES + RECORD_MAX_LENGTH
+"""What is freed at once: a header and a largest record, so that two of these make a message of 8 KiB."""
 
 
 class Release(wiring.Component):
@@ -25,8 +29,6 @@ class Release(wiring.Component):
     ----------
     beat_bytes : int
     sources : int
-    largest : int
-        What the largest message costs.
 
     Members
     -------
@@ -45,15 +47,14 @@ class Release(wiring.Component):
         Strobe: a message was granted.
     source : Out(8)
         Which source is granted, or was last.
-    freed, freed_bytes : Out(1), Out(range(largest + 1))
-        Strobe: the message of ``source`` has been released whole, and what it cost (docs/specification.md,
-        *Credit*).
+    freed, freed_bytes : Out(1), Out(range(PART_BYTES + 1))
+        Strobe: so much of the message of ``source`` has been released: after each ``PART_BYTES`` and at its
+        end.  In all that is what it cost (docs/specification.md, *Credit*).
     """
 
-    def __init__(self, *, beat_bytes: int, sources: int, largest: int) -> None:
+    def __init__(self, *, beat_bytes: int, sources: int) -> None:
         self.beat_bytes = beat_bytes
         self.n_sources = sources
-        self.largest = largest
         self.granted = Signal()
         self.in_progress = Signal(sources)  # the source that is granted
         super().__init__(
@@ -67,7 +68,7 @@ class Release(wiring.Component):
                 "released": Out(1),
                 "source": Out(8),
                 "freed": Out(1),
-                "freed_bytes": Out(range(largest + 1)),
+                "freed_bytes": Out(range(PART_BYTES + 1)),
             }
         )
 
@@ -99,14 +100,16 @@ class Release(wiring.Component):
             with m.If(in_progress[i]):
                 m.d.comb += self.rx.payload.eq(source.payload)
 
-        # Beats of a message are whole blocks, but for its last one: so many beats are so many blocks.
+        # Beats of a message are whole blocks, but for its last one: so many beats are so many blocks.  Parts
+        # are freed as they leave, so that the peer may send on before all of the message has left.
         beats_a_block = BLOCK_BYTES // self.beat_bytes
-        beats = Signal(range(self.largest // self.beat_bytes + 1))
+        beats = Signal(range(PART_BYTES // self.beat_bytes))
         passes = self.rx.valid & self.rx.ready
-        m.d.sync += self.freed.eq(passes & self.rx.payload.last)
+        part_ends = self.rx.payload.last | (beats == PART_BYTES // self.beat_bytes - 1)
+        m.d.sync += self.freed.eq(passes & part_ends)
         with m.If(passes):
             m.d.sync += [
-                beats.eq(Mux(self.rx.payload.last, 0, beats + 1)),
+                beats.eq(Mux(part_ends, 0, beats + 1)),
                 self.freed_bytes.eq(((beats + beats_a_block) >> exact_log2(beats_a_block)) * BLOCK_BYTES),
             ]
 

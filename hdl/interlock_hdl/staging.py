@@ -77,9 +77,7 @@ class Staging(wiring.Component):
         config = self.config
         links, beat_bytes = config.links, config.beat_bytes
 
-        control.submodules.release = release = Release(
-            beat_bytes=beat_bytes, sources=links + 1, largest=config.staging_bytes
-        )
+        control.submodules.release = release = Release(beat_bytes=beat_bytes, sources=links + 1)
         # A beat on its way to its buffer.  One that is given up, or whose epoch ends, never gets there.
         arriving = Signal(Beat(beat_bytes))
         present, slot, commit = Signal(), Signal(8), Signal()

@@ -39,7 +39,7 @@ class ReleaseProof(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.submodules.dut = dut = Release(beat_bytes=16, sources=self.n_sources, largest=64)
+        m.submodules.dut = dut = Release(beat_bytes=16, sources=self.n_sources)
         m.d.comb += [dut.hold.eq(self.hold), dut.stale.eq(self.stale), dut.rx.ready.eq(self.ready)]
         for i, source in enumerate(dut.sources):
             m.d.comb += [source.payload.eq(self.beat), source.valid.eq(self.valid[i])]

@@ -42,7 +42,7 @@ BUILDS = {
         beat_bytes=16, links=3, log_entries=32, message_bytes=1024, staging_messages=1, digest_lanes=0
     ),
     "bare": InterlockConfig(
-        beat_bytes=4, links=2, log_entries=6, message_bytes=2048, staging_messages=1, digest_lanes=0
+        beat_bytes=4, links=3, log_entries=6, message_bytes=2048, staging_messages=1, digest_lanes=0
     ),
     "hashed": InterlockConfig(
         beat_bytes=16,

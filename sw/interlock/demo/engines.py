@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAKER = 1
 """The maker's number of every device here; serial numbers count from 1."""
 
-PARAMETERS = NodeParameters(log_entries=256, key_words=4, staging_bytes=4 * (16 + 8192))
+PARAMETERS = NodeParameters(log_entries=256, key_words=4, staging_bytes=4 * 8192)
 """A log that holds every node, and everything that their hosts bring in."""
 ACCELERATOR = AcceleratorParameters(links=PARAMETERS.links)
 """One build serves all clusters."""
