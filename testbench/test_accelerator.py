@@ -23,7 +23,7 @@ from lib.accelerator_programs import (
 from lib.parameters import seed
 from lib.run import run
 
-BUILDS = [(4, 2), (16, 4)]
+BUILDS = [(4, 4), (16, 4)]
 BUILD_IDS = [f"beat {beat_bytes} array {array_size}" for beat_bytes, array_size in BUILDS]
 STORIES = 10
 

@@ -141,6 +141,7 @@ def test_more_than_was_granted_closes_the_channel_at_the_first_record_too_many(p
     count = staging // (16 + size)
     for number in range(count):
         peer.send(peer.message(bytes([number]) * size))
+    peer.send(peer.message(bytes(staging - count * (16 + size) - 16)))
     puppet.run(3000)
     assert peer.is_open
     peer.send(peer.message(b""))

@@ -53,6 +53,13 @@ INGRESS = [
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
+        name="what was freed is freed again",
+        file="release.py",
+        old="beats.eq(Mux(part_ends, 0, beats + 1))",
+        new="beats.eq(Mux(self.rx.payload.last, 0, beats + 1))",
+        test="test_release.py",
+    ),
+    Mutation(
         name="a beat on its way to its buffer outlives its epoch",
         file="staging.py",
         old="self.write.valid & ~self.ended.bit_select(self.slot, 1)",
