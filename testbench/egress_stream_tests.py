@@ -126,10 +126,11 @@ async def a_stream_that_would_announce_too_much_is_dropped(dut):
     check_stream(test, sent, test.of_messages())
 
 
-@cocotb.test(timeout_time=5, timeout_unit="ms")
-async def the_window_is_open_from_the_scan_to_the_last_record(dut):
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(pattern=PATTERNS)
+async def the_window_is_open_from_the_scan_to_the_last_record(dut, pattern):
     """And never for a buffered message."""
-    test = await begin(dut)
+    test = await begin(dut, pattern=pattern)
     window = []
 
     async def watch() -> None:
@@ -142,10 +143,11 @@ async def the_window_is_open_from_the_scan_to_the_last_record(dut):
     test.send(0, bytes(1000))
     await test.settled(1)
     assert not window
-    for number, how in enumerate(({}, {"breaks_after": 5}, {"pace": 0.1})):
+    streams = [(300, {}), (300, {"breaks_after": 5}), (300, {"pace": 0.1}), *[(5, {})] * 10]
+    for number, (length, how) in enumerate(streams):
         window.clear()
         before = len(test.of_messages())
-        test.send_stream(0, bytes(300), **how)
+        test.send_stream(0, bytes(length), **how)
         await test.settled(number + 2)
         last = test.of_messages()[-1]
         assert len(test.of_messages()) > before + 1

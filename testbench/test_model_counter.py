@@ -129,7 +129,7 @@ def test_parameters_can_be_read_of_a_build():
         issue_ports=(IssuePort(peak=5), IssuePort(mode=Mode.OPAQUE, peak=6)),
         log_entries=70,
         message_bytes=64,
-        staging_bytes=240,
+        staging_bytes=192,
         digest_lanes=0,
         key_words=4,
     )

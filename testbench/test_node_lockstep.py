@@ -141,7 +141,7 @@ def one_at_a_time(beat_bytes: int, stalled: str | None = None) -> list[bytes]:
     records = [record for place in sorted(sent) for record in whole(sent[place])]
     grants = [record for record in records if record[1] == RecordType.CREDIT]
     assert len(records) - len(grants) == 4 * 3 + 4 * 2
-    assert len(grants) == 4 + 4 * 2  # as epochs open, and for each message
+    assert len(grants) == 4 + 4 * (2 + 1)  # as epochs open, and for each part of a message
     return [*summaries, *others, *records]
 
 

@@ -250,7 +250,7 @@ class Egress(wiring.Component):
             sender.failed.eq(cutter.failed),
             self.finish.eq(sender.finish | stream_dropped),
             cutter.finish.eq(self.finish),
-            self.window.eq(sender.streaming | ((requesting | started) & head.is_stream)),
+            self.window.eq(sender.window | ((requesting | started) & head.is_stream)),
             self.require_full.eq(sender.aborted << sender.slot),
         ]
 

@@ -89,8 +89,9 @@ class Sender(wiring.Component):
     records, leaves : Out(stream of RecordBeat), In(1)
         Records without seq and tag; ``leaves`` in the cycle in which the first beat of one is on its way for
         good.
-    busy, streaming : Out(1)
-        From the cycle after ``begin`` until the message is over; it is a stream, and may still send payload.
+    busy, streaming, window : Out(1)
+        From the cycle after ``begin`` until the message is over; it is a stream, and may still put payload;
+        or has put all, and a header of it may still wait here.
     finish : Out(1)
         Strobe: a stream is over, since the cycle before.
     refund : Out(49)
@@ -124,6 +125,7 @@ class Sender(wiring.Component):
                 "leaves": In(1),
                 "busy": Out(1),
                 "streaming": Out(1),
+                "window": Out(1),
                 "finish": Out(1),
                 "refund": Out(COST_BITS),
                 "record": Out(1),
@@ -327,6 +329,7 @@ class Sender(wiring.Component):
             # there before the next message.
             self.busy.eq((state != State.IDLE) | message_left | writer.held | self.finish),
             self.streaming.eq(sends & message.is_stream),
+            self.window.eq((sends | writer.held) & message.is_stream),
             # With its header the next cut may be made.
             self.cuts.ready.eq(self.leaves & message.is_stream & (self.type == RecordType.PAYLOAD)),
             self.record.eq(self.leaves & (self.type != RecordType.ABORT)),

@@ -216,15 +216,22 @@ EGRESS = [
     Mutation(
         name="the window opens a cycle late",
         file="egress.py",
-        old="self.window.eq(sender.streaming | ((requesting | started) & head.is_stream))",
-        new="self.window.eq(sender.streaming)",
+        old="self.window.eq(sender.window | ((requesting | started) & head.is_stream))",
+        new="self.window.eq(sender.window)",
         test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(
         name="the window closes before the ABORT has left",
         file="sender.py",
-        old="self.streaming.eq(sends & message.is_stream)",
-        new="self.streaming.eq(sends & message.is_stream & (state != State.ABORTED))",
+        old="self.window.eq((sends | writer.held) & message.is_stream)",
+        new="self.window.eq((sends | writer.held) & message.is_stream & (state != State.ABORTED))",
+        test="test_egress.py::test_egress[beats16-egress_stream_tests]",
+    ),
+    Mutation(
+        name="the window closes before the last record of a stream has left",
+        file="sender.py",
+        old="self.window.eq((sends | writer.held) & message.is_stream)",
+        new="self.window.eq(self.streaming)",
         test="test_egress.py::test_egress[beats16-egress_stream_tests]",
     ),
     Mutation(

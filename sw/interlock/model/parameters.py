@@ -96,7 +96,7 @@ class NodeParameters:
     weights: WeightTable = field(default=STANDARD_WEIGHTS, hash=False)
     log_entries: int = 16
     message_bytes: int = 8192
-    staging_bytes: int = 16416
+    staging_bytes: int = 16384
     digest_lanes: int = 1
     key_words: int = 0
 
