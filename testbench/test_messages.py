@@ -46,7 +46,7 @@ def grants_less(credit):
 
 def test_a_model_that_never_owes_a_full_prefix_is_found_out(monkeypatch):
     monkeypatch.setattr(Log, "require_full", lambda log, slot: None)
-    with pytest.raises(Mismatch, match=r"link0.tx: 0x01 instead of 0x02 \(message \d+, prefix.flags"):
+    with pytest.raises(Mismatch, match=r"link\d.tx: 0x01 instead of 0x02 \(message \d+, prefix.flags"):
         Messages(5, config=BUILDS["bare"], trouble=REQUESTS, messages=100).run()
 
 
