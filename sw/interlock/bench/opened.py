@@ -14,7 +14,7 @@ SERIAL = 3
 def opened(config: InterlockConfig) -> Rtl:
     """An Interlock without an accelerator, in an open session, whose peer has granted more than it needs, and
     whose first prefix, the FULL one, has left."""
-    rtl = Rtl(Interlock(config=config))
+    rtl = Rtl(Interlock(config=config), runs_long=True)
     rtl.set("maker", MAKER)
     rtl.set("serial", SERIAL)
     rtl.push("random", [SERIAL] * (2 + config.key_words))
