@@ -12,6 +12,7 @@ from formal.change_bits_proof import ChangeProof
 from formal.counter_proof import PORTS, AccumulatingProof, OneLaneProof, WeighingProof
 from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
+from formal.hash_log_proof import HashLogProof
 from formal.ingress_proof import CommitProof, ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
@@ -21,6 +22,7 @@ CHANGE_DEPTH = 12
 CHANGE_CYCLES = 24
 COMMIT_CYCLES = 15
 PREFIX_CYCLES = 16
+HASH_LOG_CYCLES = 20
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -55,6 +57,11 @@ def test_log_tells_of_every_change_and_of_no_other():
 
 def test_log_read_shows_every_merge_before_it():
     prove(ReadProof(entries=ENTRIES), mode="prove", depth=2)
+
+
+def test_a_hash_log_is_the_naive_log():
+    """In the first cycles: the node's own entry, and any other request right behind it or later."""
+    prove(HashLogProof(requests=2), mode="bmc", depth=HASH_LOG_CYCLES)
 
 
 def test_no_change_is_lost():
@@ -108,6 +115,7 @@ def test_status_changes_once_a_period():
         (ChangedProof, {"entries": ENTRIES}, 12),
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
+        (HashLogProof, {"requests": 2}, 21),
         (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),

@@ -175,11 +175,12 @@ def _compile(recipe: Recipe, folder: Path) -> None:
         parts = [fast[0::2], [*fast[1::2], driver], slow]
     parts += [[path] for path in libraries]
     commands = []
+    runtime, header = _runtime(recipe)
     for number, paths in enumerate(parts):
         (folder / f"part_{number}.cc").write_text("".join(f'#include "{path.name}"\n' for path in paths))
         flags = ["-O0"] if paths is slow else []
-        commands.append([*_compiler(recipe), *flags, "-c", f"part_{number}.cc", "-o", f"part_{number}.o"])
-    runtime = _runtime(recipe)
+        common = [*_compiler(recipe), "-include", str(header), *flags]
+        commands.append([*common, "-c", f"part_{number}.cc", "-o", f"part_{number}.o"])
     _run_all(commands, folder)
     partial = f"{recipe.output}.partial"
     objects = [*(f"part_{number}.o" for number in range(len(commands))), *map(str, runtime)]
@@ -187,25 +188,30 @@ def _compile(recipe: Recipe, folder: Path) -> None:
     (folder / partial).rename(folder / recipe.output)
 
 
-def _runtime(recipe: Recipe) -> list[Path]:
-    """Verilator's run-time, compiled as the recipe wants it."""
+def _runtime(recipe: Recipe) -> tuple[list[Path], Path]:
+    """Verilator's run-time as the recipe wants it, and a header of its headers, precompiled.
+
+    To read them is half of the work of compiling a small model.
+    """
     command = _compiler(recipe)
+    include = _verilator_root() / "include"
     folder = toolchain.build_folder() / "runtime" / _digest(repr(command), *_versions())
+    headers = [name for name in ("verilated", "verilated_vpi") if name in recipe.runtime]
+    header = folder / f"{'_'.join(headers)}.h"
     objects = [folder / f"{file}.o" for file in recipe.runtime]
+    how = {path: ["-c", str(include / f"{path.stem}.cpp")] for path in objects}
+    how[header.with_suffix(".h.gch")] = ["-x", "c++-header", str(header)]
     with toolchain.locked(folder.with_suffix(".lock")):
-        missing = [path for path in objects if not path.is_file()]
+        missing = [path for path in how if not path.is_file()]
         if missing:
             toolchain.progress("compiling Verilator's run-time, once")
             folder.mkdir(parents=True, exist_ok=True)
-            partials = [path.with_suffix(".partial") for path in missing]
-            sources = [_verilator_root() / "include" / f"{path.stem}.cpp" for path in missing]
-            _run_all(
-                [[*command, "-c", str(s), "-o", str(o)] for s, o in zip(sources, partials, strict=True)],
-                folder,
-            )
-            for partial, path in zip(partials, missing, strict=True):
+            header.write_text("".join(f'#include "{name}.h"\n' for name in headers))
+            partials = {path: path.with_suffix(".partial") for path in missing}
+            _run_all([[*command, *how[path], "-o", str(partials[path])] for path in missing], folder)
+            for path, partial in partials.items():
                 partial.rename(path)
-    return objects
+    return objects, header
 
 
 def _compiler(recipe: Recipe) -> list[str]:
