@@ -52,8 +52,8 @@ class HashLogProof(wiring.Component):
     list.  Only what is not in the list may be refused as FULL before that is full: another one has its hash.
 
     Assumed: an announced count is never below what entry 0 has, which is proved of the counter; reads are of
-    entries that there are; nothing is external and own; of requests all bits are 0 but some of each part; they
-    come in the first cycles.
+    entries that there are; nothing is external and own; requests come in the first cycles, and all their bits
+    are 0 but some of each part.
 
     Parameters
     ----------
