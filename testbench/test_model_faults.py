@@ -2,6 +2,7 @@
 
 import pytest
 from interlock.model.log import Entry
+from interlock.model.parameters import NodeParameters
 from interlock.model.records import Record, RecordType, decode_record, encode_prefix
 from interlock.wires import RawBeat, Segment
 from lib.golden_bench import OWN_ID, GoldenBench, peer_entry
@@ -9,7 +10,7 @@ from lib.golden_bench import OWN_ID, GoldenBench, peer_entry
 PREFIX = encode_prefix([peer_entry()])
 MESSAGE = [peer_entry()], b"good"
 BAD = b"bad"
-GRANTED = 16416
+GRANTED = NodeParameters().staging_bytes
 """What the node grants before it has released anything."""
 
 

@@ -197,7 +197,7 @@ def _runtime(recipe: Recipe) -> tuple[list[Path], Path]:
     include = _verilator_root() / "include"
     folder = toolchain.build_folder() / "runtime" / _digest(repr(command), *_versions())
     headers = [name for name in ("verilated", "verilated_vpi") if name in recipe.runtime]
-    header = folder / f"{'_'.join(headers)}.h"
+    header = folder / f"precompiled_{'_'.join(headers)}.h"
     objects = [folder / f"{file}.o" for file in recipe.runtime]
     how = {path: ["-c", str(include / f"{path.stem}.cpp")] for path in objects}
     how[header.with_suffix(".h.gch")] = ["-x", "c++-header", str(header)]
