@@ -8,10 +8,12 @@ from random import Random
 import pytest
 from interlock.device.rtl import Rtl
 from interlock.device.rtl_node import RtlNode
+from interlock.device.state import KEPT, cells_of, keep
 from interlock.device.tokens import items_of, tokens_of
-from interlock.errors import Malformed
+from interlock.errors import BuildFailed, Malformed
 from interlock.wires import Event, Level, OpRun, RawBeat, Rolled, Segment
 from interlock_hdl.trace import EVENTS
+from lib.flips import flip_flops, memories
 from lib.parameters import generator
 from lib.toys import Loopback, Table, ToyNode
 
@@ -129,6 +131,60 @@ def test_a_pulse_lasts_one_cycle():
         rtl.set("pulse", 1)
         rtl.run(5)
         assert rtl.get("pulses") == 6
+
+
+def test_what_is_withdrawn_is_not_taken():
+    """Neither what waits nor what is offered already."""
+    with Rtl(Loopback(beat_bytes=4)) as rtl:
+        rtl.push("i", [message(b"never")])
+        rtl.withdraw("i")
+        rtl.pause("o", 0.99999)
+        rtl.push("i", [message(bytes([number] * 4)) for number in range(20)])
+        rtl.run(50)
+        taken = rtl.byte_count("i") // 4
+        assert 0 < taken < 19
+        rtl.withdraw("i")
+        assert rtl.waiting("i") == 0
+        rtl.pause("o", 0)
+        rtl.run(50)
+        rtl.push("i", [message(b"last")])
+        rtl.run(10)
+        assert rtl.pop("o") == [message(bytes([number] * 4)) for number in range(taken)] + [message(b"last")]
+
+
+def test_every_register_and_every_word_can_be_read():
+    """Their list is that of ``lib.flips``, which finds them in other Verilog and in other ways."""
+    component = Loopback(beat_bytes=4)
+    inside = "TOP.top.component."
+    with Rtl(component, state=True) as rtl:
+        before = rtl.state()
+        cells = {cell.name.removeprefix(inside): cell for cell in before.cells if inside in cell.name}
+        shapes = {name: (cell.words, cell.bits) for name, cell in cells.items() if cell.words > 1}
+        assert shapes == {".".join(m.path): (m.depth, m.width) for m in memories(component)}
+        names = {".".join(flip_flop.path) for flip_flop in flip_flops(component, memories=True)}
+        assert cells.keys() - shapes.keys() == names
+
+        wide = (1 << 99) + 5
+        rtl.set("wide_in", wide)
+        rtl.push("words_in", [0x12345678, 0x9ABCDEF0])
+        rtl.run(4)
+        after = rtl.state()
+        different = {(d.cell.name.removeprefix(inside), d.word): d.after for d in before.differences(after)}
+        assert different["wide_out", 0] == wide
+        assert {different["U$1.storage", word] for word in range(2)} == {0x12345678, 0x9ABCDEF0}
+        assert ("U$1.storage", 2) not in different
+        assert before.differences(before) == []
+        rtl.set("wide_in", 0)
+        rtl.run(2)
+        assert after.word(cells["wide_out"]) == wide, "a state stays as it was"
+        assert f"{inside}wide_out: {wide:#x}, 0x0" in map(str, after.differences(rtl.state()))
+
+
+def test_a_register_that_is_not_found_is_an_error():
+    with pytest.raises(BuildFailed, match="no declaration of b was found"):
+        keep("module x(clk);\n  reg a;\n  always @(posedge clk)\n    a <= 1;\n    b <= 1;\nendmodule\n")
+    with pytest.raises(BuildFailed, match="of 2 registers and memories the model shows 1"):
+        cells_of("TOP.top 1 8 1 \\a \n", f"{KEPT} {KEPT}")
 
 
 def test_levels_keep_their_place_among_beats(node):
@@ -343,6 +399,7 @@ def loopback():
     [
         pytest.param(lambda rtl: rtl.push("o", []), id="push to an output"),
         pytest.param(lambda rtl: rtl.push("nothing", []), id="push to nothing"),
+        pytest.param(lambda rtl: rtl.withdraw("o"), id="withdraw from an output"),
         pytest.param(lambda rtl: rtl.pop("i"), id="pop from an input"),
         pytest.param(lambda rtl: rtl.pop("words_out"), id="pop words as beats"),
         pytest.param(lambda rtl: rtl.pop_words("o"), id="pop beats as words"),
@@ -361,6 +418,7 @@ def loopback():
         pytest.param(lambda rtl: rtl.push("i", [RawBeat(b"abc", 7, True, True)]), id="short beat"),
         pytest.param(lambda rtl: rtl.push("i", [RawBeat(b"abcd", 16, True, True)]), id="keep too wide"),
         pytest.param(lambda rtl: rtl.open_waves("x"), id="built without waves"),
+        pytest.param(lambda rtl: rtl.state(), id="built without state"),
     ],
 )
 def test_what_makes_no_sense_is_refused(act):

@@ -175,6 +175,12 @@ class Input {
   void sample(uint8_t ready) {
     if (offering_ && ready) take();
   }
+  template <typename Payload>
+  void withdraw(Payload& payload) {
+    queue.clear();
+    offering_ = false;
+    Words<Payload>().store(payload);
+  }
 
  protected:
   template <typename Payload>

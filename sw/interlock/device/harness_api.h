@@ -24,6 +24,9 @@ size_t interlock_pop(Model* model, unsigned queue, void* items, size_t item_byte
   return count;
 }
 
+// Nothing is queued for an input, or offered there, from the next cycle on.
+void interlock_withdraw(Model* model, unsigned queue) { model->withdraw(queue); }
+
 uint64_t interlock_bytes(Model* model, unsigned queue) { return *model->ports[queue].bytes; }
 
 void interlock_pause(Model* model, unsigned queue, double probability, uint64_t seed) {
@@ -51,6 +54,11 @@ void interlock_pulse(Model* model, unsigned signal, const void* value, size_t si
   interlock_set(model, signal, value, size);
   model->pulse(signal);
 }
+
+// Registers and memories: see harness_state.h.
+const char* interlock_cells(Model* model) { return model->cells().names(); }
+
+void interlock_state(Model* model, uint8_t* to) { model->cells().copy(to); }
 
 void interlock_open_waves(Model* model, const char* path) { model->open_waves(path); }
 

@@ -17,6 +17,7 @@ from interlock_hdl.trace import EVENTS
 from interlock.device import tokens, verilate
 from interlock.device.held import Held
 from interlock.device.interface import Interface, Queue, beat_fields, op_event_fields
+from interlock.device.state import Cell, State, cells_of
 from interlock.errors import Malformed
 from interlock.wires import Event, OpRun, Rolled
 
@@ -45,6 +46,8 @@ class Rtl:
         Can write waves.  Slower.
     runs_long : bool
         Compiled with all care: half as long again to build, a fifth faster.
+    state : bool
+        Can show its registers and memories.
     """
 
     def __init__(
@@ -54,16 +57,22 @@ class Rtl:
         name: str | None = None,
         waves: bool = False,
         runs_long: bool = False,
+        state: bool = False,
     ) -> None:
         self.interface = Interface.of(component)
         self._queues = {queue.name: queue for queue in self.interface.queues}
         self._signals = {signal.name: signal for signal in self.interface.signals}
         self._events = list(self.interface.events.items())
         self._waves = waves
-        recipe = _recipe(self.interface, waves=waves, optimization="-O3" if runs_long else "-O1")
+        optimization = "-O3" if runs_long else "-O1"
+        recipe = _recipe(self.interface, waves=waves, state=state, optimization=optimization)
         folder = _build(component, recipe, name or type(component).__name__)
         self._library = _load(folder / _LIBRARY)
         self._model: int | None = self._library.interlock_create()
+        self._cells: list[Cell] = []
+        if state:
+            names = self._library.interlock_cells(self._model).decode()
+            self._cells = cells_of(names, (folder / f"{verilate.TOP}.v").read_text())
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +116,13 @@ class Rtl:
         else:
             array = tokens.words_of(items, queue.width)  # type: ignore[arg-type]
         self._library.interlock_push(self._handle, queue.number, array.ctypes.data, len(array))
+
+    def withdraw(self, name: str) -> None:
+        """Forgets what is queued for an input stream, and what is offered there, from the next cycle on."""
+        queue = self._queue(name)
+        if not queue.is_input:
+            raise Malformed(f"{name} is an output: nothing was pushed into it")
+        self._library.interlock_withdraw(self._handle, queue.number)
 
     def waiting(self, name: str) -> int:
         """How many beats, words or levels are in a queue."""
@@ -184,6 +200,14 @@ class Rtl:
         """The same for all of them."""
         return {name: self.byte_count(name) for name, queue in self._queues.items() if queue.beat_bytes}
 
+    def state(self) -> State:
+        """What all registers and memories hold at the end of the last cycle."""
+        if not self._cells:
+            raise Malformed("this model does not show what it holds: pass state=True")
+        data = np.empty(self._cells[-1].end, np.uint8)
+        self._library.interlock_state(self._handle, data.ctypes.data)
+        return State(self._cells, data)
+
     def open_waves(self, path: Path | str) -> None:
         """Writes all signals, from now on, to an FST file."""
         if not self._waves:
@@ -221,15 +245,19 @@ def _build(component: wiring.Component, recipe: verilate.Recipe, name: str) -> P
     return folders[recipe, name]
 
 
-def _recipe(interface: Interface, *, waves: bool, optimization: str) -> verilate.Recipe:
-    sources = tuple((name, (_HERE / name).read_text()) for name in ("harness.h", "harness_api.h"))
+def _recipe(interface: Interface, *, waves: bool, state: bool, optimization: str) -> verilate.Recipe:
+    headers = ("harness.h", "harness_state.h", "harness_api.h")
+    sources = tuple((name, (_HERE / name).read_text()) for name in headers)
+    # A model that is looked into is not one of those that must be fast: it takes half the time to build.
+    options = [*(("--trace-fst",) if waves else ()), *(("-fno-inline",) if state else ())]
     return verilate.Recipe(
         output=_LIBRARY,
         runtime=("verilated", "verilated_threads"),
-        verilator=("--trace-fst",) if waves else (),
+        verilator=tuple(options),
         compiler=(optimization, "-DVL_TIME_CONTEXT", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
         linker=("-shared",),
         sources=(*sources, ("harness.cpp", harness(interface, waves=waves)), *(_fst() if waves else ())),
+        state=state,
     )
 
 
@@ -289,6 +317,7 @@ def _load(path: Path) -> Any:
         "create": (pointer, []),
         "destroy": (None, [pointer]),
         "push": (None, [pointer, number, pointer, size]),
+        "withdraw": (None, [pointer, number]),
         "waiting": (size, [pointer, number]),
         "pop": (size, [pointer, number, pointer, size]),
         "bytes": (u64, [pointer, number]),
@@ -298,6 +327,8 @@ def _load(path: Path) -> Any:
         "set": (None, [pointer, number, ctypes.c_char_p, size]),
         "get": (None, [pointer, number, ctypes.c_char_p, size]),
         "pulse": (None, [pointer, number, ctypes.c_char_p, size]),
+        "cells": (ctypes.c_char_p, [pointer]),
+        "state": (None, [pointer, pointer]),
         "open_waves": (None, [pointer, ctypes.c_char_p]),
     }
     for name, (result, arguments) in functions.items():

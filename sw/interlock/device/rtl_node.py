@@ -22,8 +22,8 @@ class RtlNode:
         An ``interlock_hdl.node.Node``, or whatever has its ports.
     maker, serial : int
         Who this device is, 32 bits each.
-    waves : bool
-        Can write waves.  Slower.
+    waves, state : bool
+        As of :class:`Rtl`.
 
     Attributes
     ----------
@@ -39,8 +39,9 @@ class RtlNode:
         serial: int,
         name: str | None = None,
         waves: bool = False,
+        state: bool = False,
     ) -> None:
-        self.rtl = Rtl(node, name=name, waves=waves)
+        self.rtl = Rtl(node, name=name, waves=waves, state=state)
         self.rtl.set("maker", maker)
         self.rtl.set("serial", serial)
         self._asked = {"reopen": 0, "request_full": 0}  # in the next cycle, one bit a slot

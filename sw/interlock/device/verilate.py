@@ -23,6 +23,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from interlock import toolchain
+from interlock.device import state
 from interlock.device.identity import identity
 from interlock.errors import BuildFailed
 
@@ -52,6 +53,8 @@ class Recipe:
         each of the others stands alone.
     public : bool
         Every signal, not only the ports, can be read and written through VPI.  Such a model is slower.
+    state : bool
+        Registers and memories are in Verilator's tables, by name (``state.py``).
     """
 
     output: str
@@ -61,6 +64,7 @@ class Recipe:
     linker: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     public: bool = False
+    state: bool = False
 
 
 def build(component: wiring.Component, recipe: Recipe, *, name: str | None = None) -> Path:
@@ -71,7 +75,8 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     """
     name = name or type(component).__name__
     models = toolchain.build_folder() / "models"
-    rules = (name, repr(recipe), Path(__file__).read_text(), *_versions())
+    files = (__file__, state.__file__) if recipe.state else (__file__,)
+    rules = (name, repr(recipe), *(Path(file).read_text() for file in files), *_versions())
     known = identity(component)
     pointer = models / "known" / _digest(known, *rules) if known else None
     if pointer and pointer.is_file():
@@ -123,7 +128,8 @@ def _elaborate(component: wiring.Component) -> str:
 
 def _generate(component: wiring.Component, content: str, recipe: Recipe, folder: Path) -> None:
     """Writes Verilog, and has Verilator make C++ of it."""
-    (folder / f"{TOP}.v").write_text(_verilog(content, folder))
+    text = _verilog(content, folder)
+    (folder / f"{TOP}.v").write_text(state.keep(text) if recipe.state else text)
     ports = [
         f'public_flat_rw -module "{TOP}" -var "{port}"' for port in ["clk", "rst", *port_names(component)]
     ]
