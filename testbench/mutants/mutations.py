@@ -5,7 +5,8 @@ from mutants.digests import DIGESTS
 from mutants.egress import EGRESS
 from mutants.ingress import INGRESS
 from mutants.log import LOG
+from mutants.rolls import ROLLS
 from mutants.sessions import SESSIONS
 from mutants.top import TOP
 
-MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *DIGESTS, *EGRESS, *INGRESS, *TOP]
+MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *DIGESTS, *EGRESS, *INGRESS, *ROLLS, *TOP]
