@@ -45,9 +45,9 @@ class ChannelKeys(wiring.Component):
 
     A key is for one epoch: whoever numbers records starts with 0 when a slot becomes ``keyed``, so that no
     nonce repeats under a key.  A key that is forgotten is overwritten with zeros as soon as nothing of its
-    slot is ``inside``, and the slot gets no other one before that.  One that is still on its way when its slot
-    is forgotten never becomes ``keyed``.  A key for a slot that has one takes its place, as if the slot had
-    been forgotten in the cycle in which it is taken.  A key for a slot that does not exist is dropped.
+    slot is ``inside``, and the slot gets no other one before that.  One that is still on its way when its
+    slot is forgotten never becomes ``keyed``.  A key for a slot that has one takes its place, as if the slot
+    had been forgotten in the cycle in which it is taken.  A key for a slot that does not exist is dropped.
 
     Nothing of a key stays here once the engine has it.  No timing depends on keys.
 
@@ -72,8 +72,8 @@ class ChannelKeys(wiring.Component):
     forget : In(links)
         Strobe or level: from the next cycle on the slot is not keyed.
     follow, follow_slot : In(1), In(range(slots))
-        Strobe: REKEY of this slot, which is keyed and of which nothing is ``inside`` until ``following`` has
-        fallen.  Not while ``following``.
+        Strobe: REKEY of this slot, of which nothing is ``inside`` until ``following`` has fallen.  Not while
+        ``following``; of a slot that is not keyed it is ignored.
     following : Out(1)
         A key that follows is being made.
     inside : In(links)
@@ -143,7 +143,7 @@ class ChannelKeys(wiring.Component):
                 m.d.sync += [held.eq(0), key.eq(0)]
 
         follow_slot = Signal.like(self.follow_slot)
-        with m.If(self.follow):
+        with m.If(self.follow & self.keyed.bit_select(self.follow_slot, 1)):
             m.d.sync += [self.following.eq(1), follow_slot.eq(self.follow_slot)]
 
         m.d.comb += [
