@@ -1,0 +1,91 @@
+"""The way out of a seal: blocks become beats again, each to its link."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from interlock_hdl.beat import beat_stream
+from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
+
+
+class SealExit(wiring.Component):
+    """Sends blocks to their links, beat by beat; drops those of a slot without a key, and those that fill.
+
+    A link that is not ready holds up the links behind it.  What is here of a slot that is flushed, or comes
+    in together with that, is gone from the next cycle on.
+
+    Latency: ``latency`` cycles from a block at ``i`` to its first beat at ``o``.  Throughput: one beat a
+    cycle.
+
+    Parameters
+    ----------
+    beat_bytes, links : int
+
+    Members
+    -------
+    i : In(stream of ``GcmBlock``)
+        ``opens`` marks what must not leave.  Ready depends on registers alone.
+    flush, keyed : In(links)
+    o : Out(beat stream) array of ``links``
+        ``keep`` all ones.
+    """
+
+    latency = 1
+
+    def __init__(self, *, beat_bytes: int, links: int) -> None:
+        self.beat_bytes = beat_bytes
+        self.links = links
+        super().__init__(
+            {
+                "i": In(stream.Signature(GcmBlock(max(links, 2)))),
+                "flush": In(links),
+                "keyed": In(links),
+                "o": Out(beat_stream(beat_bytes)).array(links),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        Held = data.StructLayout({"valid": 1, "block": self.i.p.shape()})
+        arriving, offered, skid = Signal(Held), Signal(Held), Signal(Held)
+        last_position = BLOCK_BYTES // self.beat_bytes - 1
+        position = Signal(range(last_position + 1))  # of the beat that is offered, in its block
+
+        def survives(held: data.View) -> Value:
+            return held.valid & ~self.flush.bit_select(held.block.slot, 1)
+
+        m.d.comb += [
+            self.i.ready.eq(~skid.valid),
+            arriving.valid.eq(
+                self.i.valid & self.i.ready & ~self.i.p.opens & self.keyed.bit_select(self.i.p.slot, 1)
+            ),
+            arriving.block.eq(self.i.p),
+        ]
+        taken = offered.valid & Array(link.ready for link in self.o)[offered.block.slot]
+        with m.If(~offered.valid | (taken & (position == last_position))):
+            m.d.sync += [
+                offered.eq(Mux(skid.valid, skid, arriving)),
+                offered.valid.eq(Mux(skid.valid, survives(skid), survives(arriving))),
+                skid.valid.eq(0),
+                position.eq(0),
+            ]
+        with m.Else():
+            m.d.sync += offered.valid.eq(survives(offered))
+            with m.If(taken):
+                m.d.sync += [
+                    offered.block.block.eq(offered.block.block >> 8 * self.beat_bytes),
+                    position.eq(position + 1),
+                ]
+            with m.If(skid.valid):
+                m.d.sync += skid.valid.eq(survives(skid))
+            with m.Else():
+                m.d.sync += [skid.eq(arriving), skid.valid.eq(survives(arriving))]
+        for n, link in enumerate(self.o):
+            m.d.comb += [
+                link.valid.eq(offered.valid & (offered.block.slot == n)),
+                link.p.data.eq(offered.block.block),
+                link.p.keep.eq(~0),
+                link.p.first.eq(offered.block.first & (position == 0)),
+                link.p.last.eq(offered.block.last & (position == last_position)),
+            ]
+        return m
