@@ -1,6 +1,6 @@
 """Seals records: numbers and encrypts them, and sends them to their links."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,9 +28,8 @@ class Seal(wiring.Component):
 
     ``flush`` ends an epoch, and the key's time: what is inside for that slot, or comes in together with it,
     is gone from the next cycle on, what is offered at ``o`` included, and the rest of a record that it cut is
-    dropped as it arrives.  A key for a slot that has one does the same, but for what is offered.  A record
-    that is not as its header says, or is cut by another one's ``first``, does not leave whole; its number is
-    lost.
+    dropped as it arrives.  A key that is taken does the same to its slot.  A record that is not as its header
+    says, or is cut by another one's ``first``, does not leave whole, and its number is lost.
 
     No timing depends on keys or on what records hold.
 
@@ -113,6 +112,11 @@ class Seal(wiring.Component):
         control.submodules.entry = entry = self.entry
         control.submodules.exit = exit = self.exit
 
+        # A key that comes ends the epoch of the one before it, if there is any.
+        flush = Signal(self.links)
+        key_taken = keys.i.valid & keys.i.ready
+        m.d.comb += flush.eq(self.flush | Cat(key_taken & (keys.i.p.slot == n) for n in range(self.links)))
+
         wiring.connect(m, wiring.flipped(self.keys), keys.i)
         wiring.connect(m, keys.requests, gcm.keys)
         m.d.comb += [
@@ -133,11 +137,11 @@ class Seal(wiring.Component):
             entry.i.payload.eq(self.i.payload),
             entry.i.valid.eq(self.i.valid),
             self.i.ready.eq(entry.i.ready & ~self.wipe),
-            entry.flush.eq(self.flush),
+            entry.flush.eq(flush),
             entry.keyed.eq(keys.keyed),
             entry.busy.eq(gcm.inside),
             self.exhausted.eq(entry.exhausted),
-            exit.flush.eq(self.flush),
+            exit.flush.eq(flush),
             exit.keyed.eq(keys.keyed),
         ]
         for inner, link in zip(exit.o, self.o, strict=True):

@@ -229,8 +229,8 @@ class SealEntry(wiring.Component):
                         ]
             with m.Case(State.BODY):
                 m.d.comb += put.bytes.eq(Mux(last_block, tail, BLOCK_BYTES - 1))
-                with m.If(cut):
-                    m.d.comb += puts.eq(free)
+                with m.If(cut):  # and meanwhile the rest of the record is dropped
+                    m.d.comb += [puts.eq(free), take.eq(head.valid & ~beat.first)]
                 with m.Elif((head.valid & is_wrong) | ~self.keyed.bit_select(slot, 1)):
                     m.d.sync += cut.eq(1)
                 with m.Elif(head.valid & ~last_beat & (position != block_beats - 1)):

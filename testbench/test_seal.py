@@ -1,0 +1,35 @@
+"""Seal: records as ``cryptography`` seals them, under keys and numbers that are never used twice."""
+
+import pytest
+from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.seal import Seal
+from lib.run import run
+from lib.watched_seal import WatchedSeal
+
+BITS = {"rekey_bits": 3, "stop_bits": 5}
+
+
+def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parameters) -> None:
+    # Tables are quicker to simulate than logic, and take as many cycles.
+    seal = Seal(beat_bytes=beat_bytes, links=links, interval=interval, s_boxes=SBoxStyle.BLOCK_RAM, **BITS)
+    shared = {
+        "beat_bytes": beat_bytes,
+        "links": links,
+        "interval": interval,
+        "latency": seal.latency,
+        "tag_latency": seal.tag_latency,
+    }
+    run(WatchedSeal(seal), tests, parameters=shared | BITS | parameters)
+
+
+@pytest.mark.parametrize(
+    ("beat_bytes", "links", "interval", "parameters"),
+    [
+        (16, 2, 1, {"lengths": [64, 256, 1024, 4096], "step": 1, "rekey_steps": (40, 340, 12)}),
+        (4, 3, 14, {"lengths": [64, 256], "step": 7, "rekey_steps": (220, 640, 33)}),
+    ],
+    ids=["beats16-1", "beats4-14"],
+)
+@pytest.mark.parametrize("tests", ["seal_tests", "seal_end_tests"])
+def test_seal(tests, beat_bytes, links, interval, parameters):
+    run_seal(tests, beat_bytes=beat_bytes, links=links, interval=interval, rounds=30, **parameters)
