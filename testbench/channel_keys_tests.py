@@ -118,6 +118,8 @@ class Bench:
                 keyed_before = ended = 0
                 continue
             keyed, forget = int(dut.keyed.value), int(dut.forget.value)
+            if dut.i__ready.value:
+                assert dut.key.value == 0, "a key is left in the block"
             assert not keyed & ended, "keyed in the cycle after it was forgotten"
             for slot, epoch in enumerate(self.epochs):
                 if not keyed >> slot & 1:

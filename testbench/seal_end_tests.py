@@ -7,7 +7,7 @@ from interlock.model.records import record_bytes
 from lib.parameters import parameters
 from lib.recorder import cycle_number
 from lib.streams import cycles
-from seal_bench import Bench, begin
+from seal_bench import USED, Bench, begin
 
 LENGTH = 40
 
@@ -22,14 +22,20 @@ async def renew(test: Bench, slot: int) -> None:
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize((("stalled", "coarser"), [(False, 1), (True, 5)]))
-async def flush_in_every_cycle_leaves_nothing_of_the_epoch(dut, stalled, coarser):
-    """In each cycle of a record's way: what leaves later is of the new key; other links do not notice."""
+@cocotb.parametrize(
+    (("stalled", "goes_on", "coarser"), [(False, True, 1), (True, True, 5), (False, False, 3)])
+)
+async def flush_in_every_cycle_leaves_nothing_of_the_epoch(dut, stalled, goes_on, coarser):
+    """In each cycle of a record's way: what leaves later is of the new key; other links do not notice.
+
+    ``goes_on``: the rest of the record comes, nevertheless.
+    """
     test = await begin(dut)
     other = test.slots[-1]
     way = test.latency + test.interval * (record_bytes(LENGTH) // 16 + 4) + 16
     where: Counter[str] = Counter()
-    for cut in range(0, way, coarser * parameters()["step"]):
+    header_beats = 16 // test.beat_bytes
+    for cut in (*range(header_beats + 4), *range(header_beats + 4, way, coarser * parameters()["step"])):
         if other:
             await renew(test, other)
             test.send(other, 7)
@@ -37,17 +43,19 @@ async def flush_in_every_cycle_leaves_nothing_of_the_epoch(dut, stalled, coarser
         await test.settle()
         if other:
             test.send(other, 0)
-        taken, left = test.source.taken, len(test.links[0].taken)
+        came, left = len(test.inputs), len(test.links[0].taken)
         late = test.beats(0, LENGTH)
         test.source.send(*late)
-        if other:
+        if other and goes_on:
             test.send(other, 33)
         if stalled:
             test.stall(0)
         await cycles(dut, cut + 1)
         await test.flush(0)
-        came, left = test.source.taken - taken, len(test.links[0].taken) - left
-        where["before" if not came else "leaving" if left else "inside"] += 1
+        if not goes_on:
+            test.source.withdraw()
+        came, left = len(test.inputs) - came - header_beats, len(test.links[0].taken) - left
+        where["before" if came <= 0 else "leaving" if left else "inside"] += 1
         test.stall()
         await test.key(0)
         test.send(0, 18)
@@ -63,7 +71,7 @@ async def flush_in_every_cycle_leaves_nothing_of_the_epoch(dut, stalled, coarser
 async def flush_while_a_key_follows_leaves_neither_of_them(dut):
     test = await begin(dut)
     every, other = test.model.rekey_every, test.slots[-1]
-    follows = 0
+    where: Counter[str] = Counter()
     first, last, step = parameters()["rekey_steps"]
     for cut in range(first, last, step):
         if other:
@@ -71,14 +79,18 @@ async def flush_while_a_key_follows_leaves_neither_of_them(dut):
         test.send(0, *([0] * every), 20)
         if other:
             test.send(other, 20)
+        given = test.engine[0]
         await cycles(dut, cut)
-        before = test.engine[0]
         await test.flush(0)
-        follows += test.engine[0] != before
+        begun = (test.engine[0], every) in USED
+        where["before" if test.engine[0] == given else "after" if begun else "amid"] += 1
         await test.key(0)
         test.send(0, 18)
         await test.settle()
         assert test.model.current[0].seq == 1
+    assert where["before"] > 0
+    assert where["amid"] > 5
+    assert where["after"] > 0
     await test.end()
 
 

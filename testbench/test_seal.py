@@ -26,7 +26,7 @@ def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parame
     ("beat_bytes", "links", "interval", "parameters"),
     [
         (16, 2, 1, {"lengths": [64, 256, 1024, 4096], "step": 1, "rekey_steps": (40, 340, 12)}),
-        (4, 3, 14, {"lengths": [64, 256], "step": 7, "rekey_steps": (220, 640, 33)}),
+        (4, 3, 14, {"lengths": [64, 256], "step": 7, "rekey_steps": (220, 640, 28)}),
     ],
     ids=["beats16-1", "beats4-14"],
 )

@@ -188,6 +188,10 @@ class SealEntry(wiring.Component):
         keep = Mux(last_beat, keep_for(tail + 1, beat_bytes), ~0)[:beat_bytes]
         is_wrong = beat.first | (beat.last != last_beat) | (beat.keep != keep)
 
+        # Of a header that is cut by a flush the rest need not come: nothing may wait for it.
+        with m.If(~self.keyed.bit_select(slot, 1)):
+            m.d.sync += admitted.eq(0)
+
         with m.Switch(state):
             with m.Case(State.HEADER):
                 m.d.comb += [put.slot.eq(header_slot), put.first.eq(1), put.opens.eq(0)]
