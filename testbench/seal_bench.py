@@ -126,6 +126,7 @@ class Bench:
             if happens & Event.REQUEST:
                 request = unpack(request_shape, int(dut.request_is.value))
                 slot, given = request["slot"], request["key"].to_bytes(32, "little")
+                assert not int(dut.inside.value) >> slot & 1, "a key changes under a record"
                 follows = request["source"] == KeySource.FOLLOWS.value
                 self.engine[slot] = following(self.engine[slot]) if follows else given
 

@@ -32,4 +32,4 @@ def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parame
 )
 @pytest.mark.parametrize("tests", ["seal_tests", "seal_end_tests"])
 def test_seal(tests, beat_bytes, links, interval, parameters):
-    run_seal(tests, beat_bytes=beat_bytes, links=links, interval=interval, rounds=30, **parameters)
+    run_seal(tests, beat_bytes=beat_bytes, links=links, interval=interval, **parameters)

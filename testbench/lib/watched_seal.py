@@ -35,6 +35,8 @@ class WatchedSeal(wiring.Component):
     -------
     events : Out(Event)
     header_is, request_is : Out(header_layout), Out(key_request_layout)
+    inside : Out(slots)
+        Of which slots there is a record in the engine.
     fault : Out(1)
         Latched: a link was offered something that then was withdrawn or changed, without cause.
     """
@@ -48,6 +50,7 @@ class WatchedSeal(wiring.Component):
                 "events": Out(len(Event)),
                 "header_is": Out(header_layout(slots)),
                 "request_is": Out(key_request_layout(slots)),
+                "inside": Out(slots),
                 "fault": Out(1),
             }
         )
@@ -80,6 +83,7 @@ class WatchedSeal(wiring.Component):
             self.header_is.slot.eq(blocks.p.slot),
             self.header_is.seq.eq(RecordHeader(network(blocks.p.block)).seq),
             self.request_is.eq(requests.p),
+            self.inside.eq(seal.gcm.inside),
         ]
         for n, link in enumerate(self.o):
             held, waits = Signal.like(link.payload), Signal()

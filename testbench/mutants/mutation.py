@@ -125,7 +125,7 @@ def _judge_failure(message: str, report: str) -> Verdict:
     lines = text.splitlines()
     if lines and lines[0] == "failed in simulation:":
         told = lines[1:] + [line[1:].strip() for line in report.splitlines() if line.startswith("E ")]
-        failed = [line for line in told if re.match(r"\w+: AssertionError\b", line)]
+        failed = [line for line in told if re.match(r"\S+: AssertionError\b", line)]
         if not failed:
             return Verdict(Outcome.OTHER, lines[1])
         return Verdict(Outcome.ASSERTION, failed[0])

@@ -6,7 +6,8 @@ from mutants.egress import EGRESS
 from mutants.ingress import INGRESS
 from mutants.log import LOG
 from mutants.rolls import ROLLS
+from mutants.sealing import SEALING
 from mutants.sessions import SESSIONS
 from mutants.top import TOP
 
-MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *DIGESTS, *EGRESS, *INGRESS, *ROLLS, *TOP]
+MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *SEALING, *DIGESTS, *EGRESS, *INGRESS, *ROLLS, *TOP]
