@@ -164,6 +164,14 @@ class Bench:
             await self.wait(8)
         raise AssertionError(f"keys of {slots} are not in use after a long time")
 
+    async def renew(self, slot: int) -> None:
+        """Another key, where the numbers of this one are nearly used up."""
+        epoch = self.model.current[slot]
+        if epoch is None or epoch.seq > self.model.stop - 8:
+            await self.settle()
+            await self.flush(slot)
+            await self.key(slot)
+
     async def flush(self, *slots: int, count: int = 1) -> int:
         """Ends the epochs of these slots; returns the cycle of it."""
         self.dut.flush.value = sum(1 << slot for slot in slots)

@@ -62,7 +62,11 @@ async def every_length_is_sealed_and_padded(dut):
     test = await begin(dut)
     lengths = [*range(34), 4095, 4096]
     for n, length in enumerate(lengths):
-        test.send(n % len(test.slots), length)
+        slot = n % len(test.slots)
+        await test.renew(slot)
+        test.send(slot, length)
+        if n % 6 == 5:
+            await test.source.drained()
     await test.end()
     assert test.model.happened["whole"] == len(lengths)
 
@@ -120,10 +124,7 @@ async def a_record_that_is_cut_anywhere_never_gets_a_tag(dut):
     for slot in (0, test.slots[-1]):
         whole = test.beats(slot, 34)
         for end in range(1, len(whole)):
-            if test.model.current[slot].seq > test.model.stop - 3:
-                await test.settle()
-                await test.flush(slot)
-                await test.key(slot)
+            await test.renew(slot)
             test.source.send(*whole[:end])
             test.send(slot, 3)
             await test.source.drained()

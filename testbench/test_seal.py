@@ -9,7 +9,9 @@ from lib.watched_seal import WatchedSeal
 BITS = {"rekey_bits": 3, "stop_bits": 5}
 
 
-def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parameters) -> None:
+def run_seal(
+    tests: str, *, beat_bytes: int, links: int, interval: int, testcase: list[str] | None = None, **parameters
+) -> list[str]:
     # Tables are quicker to simulate than logic, and take as many cycles.
     seal = Seal(beat_bytes=beat_bytes, links=links, interval=interval, s_boxes=SBoxStyle.BLOCK_RAM, **BITS)
     shared = {
@@ -19,7 +21,7 @@ def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parame
         "latency": seal.latency,
         "tag_latency": seal.tag_latency,
     }
-    run(WatchedSeal(seal), tests, parameters=shared | BITS | parameters)
+    return run(WatchedSeal(seal), tests, parameters=shared | BITS | parameters, testcase=testcase)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,14 @@ def run_seal(tests: str, *, beat_bytes: int, links: int, interval: int, **parame
 @pytest.mark.parametrize("tests", ["seal_tests", "seal_end_tests"])
 def test_seal(tests, beat_bytes, links, interval, parameters):
     run_seal(tests, beat_bytes=beat_bytes, links=links, interval=interval, **parameters)
+
+
+def test_a_seal_of_one_link():
+    tests = ["keys_follow_and_the_hard_stop_holds", "a_record_that_is_cut_anywhere_never_gets_a_tag"]
+    assert run_seal("seal_tests", beat_bytes=4, links=1, interval=14, testcase=tests) == tests
+
+
+@pytest.mark.parametrize(("rekey_bits", "stop_bits"), [(0, 48), (24, 24), (24, 64)])
+def test_parameters_are_checked(rekey_bits, stop_bits):
+    with pytest.raises(ValueError, match="rekey_bits < stop_bits"):
+        Seal(beat_bytes=16, links=1, interval=1, rekey_bits=rekey_bits, stop_bits=stop_bits)
