@@ -94,6 +94,15 @@ class ChannelKeys(wiring.Component):
             raise ValueError(f"links must be at least 1, not {links}")
         self.links = links
         self.slots = max(links, 2)
+        self.state = Signal(State)
+        self.task = Signal(Task)
+        self.slot = Signal(range(self.slots))  # of the request at hand
+        self.stale = Signal()  # what it installs was forgotten meanwhile
+        self.dirty = Signal(links)  # the engine has a key of the slot, or is being given one
+        self.held = Signal()  # a key waits for its turn
+        self.held_slot = Signal(range(self.slots))
+        self.key = Signal(KEY_BITS)
+        self.followed_slot = Signal(range(self.slots))
         super().__init__(
             {
                 "i": In(stream.Signature(ChannelKey(links))),
@@ -113,10 +122,8 @@ class ChannelKeys(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        state, task = Signal(State), Signal(Task)
-        slot = Signal(range(self.slots))  # of the request at hand
-        stale = Signal()  # what it installs was forgotten meanwhile
-        dirty = Signal(self.links)  # the engine has a key of the slot, or is being given one
+        state, task, slot = self.state, self.task, self.slot
+        stale, dirty = self.stale, self.dirty
 
         # What ends the time of a slot's key: it is forgotten, or another one is taken.
         taken = self.i.valid & self.i.ready
@@ -127,8 +134,8 @@ class ChannelKeys(wiring.Component):
         m.d.sync += stale.eq(stale | ends.bit_select(slot, 1))
 
         # The key that waits for its turn.  While it is offered to the engine it cannot be withdrawn.
-        held, held_slot = Signal(), Signal.like(self.i.p.slot)
-        held_channel, key = Signal(CHANNEL_BITS), Signal(KEY_BITS)
+        held, held_slot, key = self.held, self.held_slot, self.key
+        held_channel = Signal(CHANNEL_BITS)
         offered = (state == State.ASK) & (task == Task.INSTALL)
         m.d.comb += self.i.ready.eq(~held & ~self.wipe)
         with m.If(taken & (self.i.p.slot < self.links) & ~self.forget.bit_select(self.i.p.slot, 1)):
@@ -142,9 +149,8 @@ class ChannelKeys(wiring.Component):
             with m.If(held):
                 m.d.sync += [held.eq(0), key.eq(0)]
 
-        follow_slot = Signal.like(self.follow_slot)
         with m.If(self.follow & self.keyed.bit_select(self.follow_slot, 1)):
-            m.d.sync += [self.following.eq(1), follow_slot.eq(self.follow_slot)]
+            m.d.sync += [self.following.eq(1), self.followed_slot.eq(self.follow_slot)]
 
         m.d.comb += [
             self.requests.valid.eq(state == State.ASK),
@@ -157,7 +163,7 @@ class ChannelKeys(wiring.Component):
         with m.Switch(state):
             with m.Case(State.IDLE):
                 with m.If(self.following):
-                    m.d.sync += [slot.eq(follow_slot), task.eq(Task.FOLLOW), state.eq(State.ASK)]
+                    m.d.sync += [slot.eq(self.followed_slot), task.eq(Task.FOLLOW), state.eq(State.ASK)]
                 with m.Elif(erasable.any()):
                     m.d.sync += [task.eq(Task.ERASE), state.eq(State.ASK)]
                     for number in reversed(range(self.links)):

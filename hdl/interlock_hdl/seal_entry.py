@@ -75,6 +75,12 @@ class SealEntry(wiring.Component):
         self.slots = max(links, 2)
         self.rekey_bits = rekey_bits
         self.stop_bits = stop_bits
+        self.state = Signal(State)
+        self.slot = Signal(range(self.slots))  # of the record at hand
+        self.seqs = [Signal(stop_bits, name=f"seq_{n}") for n in range(links)]  # of the next record
+        self.due = Signal(links)  # before that, the key has to be followed
+        self.spent = Signal(links)  # there is none
+        self.numbered = Signal()  # in the cycle before, a header got a number
         super().__init__(
             {
                 "i": In(stream.Signature(RecordBeat(beat_bytes, links))),
@@ -93,7 +99,7 @@ class SealEntry(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        beat_bytes, links = self.beat_bytes, self.links
+        beat_bytes = self.beat_bytes
         block_beats = BLOCK_BYTES // beat_bytes
         position_bits = exact_log2(beat_bytes)
 
@@ -114,10 +120,9 @@ class SealEntry(wiring.Component):
         beat = head.beat
 
         # The record at hand.
-        state = Signal(State)
+        state, slot = self.state, self.slot
         within = Signal()  # its header, of which some beats came
         admitted = Signal()
-        slot = Signal.like(self.follow_slot)
         position = Signal(range(block_beats))  # of the next beat in its block
         blocks = Signal(range(RECORD_MAX_LENGTH // BLOCK_BYTES))  # of body, behind the one at hand
         tail = Signal(range(BLOCK_BYTES))  # bytes of its last block, less one
@@ -149,9 +154,7 @@ class SealEntry(wiring.Component):
             m.d.sync += [self.o.valid.eq(puts), held.eq(put)]
 
         # Numbers: what a header got is added to in the next cycle, when no other one can need it.
-        seqs = [Signal(self.stop_bits, name=f"seq_{n}") for n in range(links)]
-        due, spent = Signal(links), Signal(links)
-        numbered = Signal()
+        seqs, due, spent, numbered = self.seqs, self.due, self.spent, self.numbered
         last_seq = RecordHeader(network(held.block)).seq
         seq_next = last_seq[: self.stop_bits] + 1
         m.d.sync += numbered.eq(0)

@@ -16,6 +16,7 @@ from formal.hash_log_proof import HashLogProof
 from formal.ingress_proof import CommitProof, ReleaseProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
+from formal.seal_proof import SealNumberProof
 from formal.session_proof import SessionProof
 
 CHANGE_DEPTH = 12
@@ -91,6 +92,10 @@ def test_nothing_is_affordable_but_what_was_granted_and_not_spent():
     prove(CreditProof(links=2), mode="prove", depth=7)
 
 
+def test_no_nonce_comes_twice_under_a_key_and_none_after_the_hard_stop():
+    prove(SealNumberProof(rekey_bits=24, stop_bits=48), mode="prove", depth=1)
+
+
 def test_a_stream_out_keeps_axi_and_never_joins_what_was_cut():
     prove(AxisOutputProof(), mode="prove", depth=3)
 
@@ -121,6 +126,7 @@ def test_status_changes_once_a_period():
         (CreditProof, {"links": 2}, 22),
         (CommitProof, {}, COMMIT_CYCLES),
         (ReleaseProof, {"sources": 3}, 12),
+        (SealNumberProof, {"rekey_bits": 1, "stop_bits": 2}, 18),
         (AxisOutputProof, {}, 10),
         (RegisterBlockProof, {}, 10),
         (StatusLimiterProof, {}, 20),
