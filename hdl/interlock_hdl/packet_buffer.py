@@ -1,11 +1,11 @@
 """A FIFO in memory whose writer may change its mind: what was written is read once it is committed."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Mux, ResetInserter, ShapeLike, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import Beat, beat_stream
+from interlock_hdl.beat import Beat
 from interlock_hdl.register_queue import RegisterQueue
 
 
@@ -27,12 +27,14 @@ class PacketBuffer(wiring.Component):
     ----------
     beat_bytes : int
         Bytes of a beat.
+    shape : ShapeLike, optional
+        What is held, where that is no beat.
     depth : int
         Beats that the memory holds, at least 4.  Four more, once committed, stand in registers behind it.
 
     Members
     -------
-    i : In(beat stream)
+    i : In(stream of Beat, or of ``shape``)
         Ready depends on ``free`` and ``wipe`` alone.
     commit : In(1)
         Makes all that was written up to and including this cycle readable.
@@ -40,7 +42,7 @@ class PacketBuffer(wiring.Component):
         Drops all that is not committed, a beat written in this cycle included.  Wins over ``commit``.
     flush : In(1)
         Drops everything, committed or not.
-    o : Out(beat stream)
+    o : Out(stream of the same)
         Committed beats.
     free : Out(range(depth + 1))
         Beats that can still be written; a register, so that it may lag behind ``o`` but never promises too
@@ -53,18 +55,18 @@ class PacketBuffer(wiring.Component):
 
     latency = 5
 
-    def __init__(self, *, beat_bytes: int, depth: int) -> None:
+    def __init__(self, *, depth: int, beat_bytes: int = 0, shape: ShapeLike | None = None) -> None:
         if depth < 4:
             raise ValueError(f"depth must be at least 4 beats, not {depth}")
-        self.beat_bytes = beat_bytes
+        self.shape = Beat(beat_bytes) if shape is None else shape
         self.depth = depth
         super().__init__(
             {
-                "i": In(beat_stream(beat_bytes)),
+                "i": In(stream.Signature(self.shape)),
                 "commit": In(1),
                 "discard": In(1),
                 "flush": In(1),
-                "o": Out(beat_stream(beat_bytes)),
+                "o": Out(stream.Signature(self.shape)),
                 "free": Out(range(depth + 1), init=depth),
                 "wipe": In(1),
                 "wiped": Out(1),
@@ -76,7 +78,7 @@ class PacketBuffer(wiring.Component):
         # No beat is ever read in the cycle in which it is written.  Told so, and given the read port's
         # register apart, Yosys uses the block RAM as it is; else it builds a bypass around it, of two more
         # registers a bit.
-        memory = Memory(shape=Beat(self.beat_bytes), depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        memory = Memory(shape=self.shape, depth=self.depth, init=[], attrs={"no_rw_check": 1})
         m.submodules.memory = memory
         write_port = memory.write_port()
         read_port = memory.read_port(domain="comb")
@@ -134,11 +136,8 @@ class PacketBuffer(wiring.Component):
         # Reading: a register that is the block RAM's own; one that takes what comes late of it, through the
         # multiplexers of a deep memory; then those of the queue.
         fetched, caught = Signal(), Signal()  # there is a beat in `fetch`, in `catch`
-        fetch, catch = (
-            Signal(Beat(self.beat_bytes), reset_less=True),
-            Signal(Beat(self.beat_bytes), reset_less=True),
-        )
-        control.submodules.queue = queue = RegisterQueue(shape=Beat(self.beat_bytes), depth=2)
+        fetch, catch = (Signal(self.shape, reset_less=True, name=name) for name in ("fetch", "catch"))
+        control.submodules.queue = queue = RegisterQueue(shape=self.shape, depth=2)
         catch_moves = ~caught | queue.i.ready
         fetch_moves = ~fetched | catch_moves
         m.d.comb += [

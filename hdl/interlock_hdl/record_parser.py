@@ -1,6 +1,6 @@
-"""Follows the records of a CLEAR link beat by beat: what each beat is, and whether it may be that."""
+"""Follows the records of a link beat by beat: what each beat is, and whether it may be that."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,7 +34,7 @@ class RecordPlace(data.StructLayout):
     header, body : part of these; neither in padding and tag
     begins, ends : first, last of the record
     first, last : of the body
-    tag : has the CRC in its first bytes
+    tag : has the tag's first bytes: of a CLEAR link, the CRC
     count : bytes of body, modulo the beat's size
     """
 
@@ -46,7 +46,7 @@ class RecordPlace(data.StructLayout):
 class RecordParser(wiring.Component):
     """Knows where in a record the current beat is, and checks framing, header and sequence number.
 
-    Zero bytes and the CRC are checked elsewhere.  After ``wrong`` the outputs are of no use until a reset.
+    Zero bytes and the tag are checked elsewhere.  After ``wrong`` the outputs are of no use until a reset.
 
     Latency: 0, the outputs are about the beat at the inputs.  Throughput: one beat a cycle.
 
@@ -54,6 +54,10 @@ class RecordParser(wiring.Component):
     ----------
     beat_bytes : int
         Bytes of a beat.
+    sealed : bool
+        The link is not CLEAR: CLEAR is no legal flag, channels have numbers, a tag is 16 bytes of any value.
+    stop_bits : int
+        Of a sealed link: sequence numbers are less than 2 to the power of that.
 
     Members
     -------
@@ -62,17 +66,24 @@ class RecordParser(wiring.Component):
         There is a beat.
     moves : In(1)
         It goes by in this cycle.
+    channel : In(16)
+        Of a sealed link alone: what its records have there.
     place : Out(RecordPlace)
         All zero unless ``valid``.
     zeros : Out(beat_bytes)
-        The bytes that must be zero: padding, and the tag's last twelve.  Zero unless ``valid``.
+        The bytes that must be zero: padding, and of a CLEAR link the tag's last twelve.  Zero unless
+        ``valid``.
     wrong : Out(6)
         Any bit: the beat breaks a rule.  The caller registers them one by one, for all of them together are
         a long way through logic.
     """
 
-    def __init__(self, *, beat_bytes: int) -> None:
+    def __init__(self, *, beat_bytes: int, sealed: bool = False, stop_bits: int = SEQ_BITS) -> None:
+        if not 1 <= stop_bits <= SEQ_BITS:
+            raise ValueError(f"stop_bits must be 1 to {SEQ_BITS}, not {stop_bits}")
         self.beat_bytes = beat_bytes
+        self.sealed = sealed
+        self.stop_bits = stop_bits
         super().__init__(
             {
                 "beat": In(Beat(beat_bytes)),
@@ -82,6 +93,7 @@ class RecordParser(wiring.Component):
                 "zeros": Out(beat_bytes),
                 "wrong": Out(2 + HEADER_PARTS),
             }
+            | ({"channel": In(16)} if sealed else {})
         )
 
     def elaborate(self, platform) -> Module:
@@ -95,13 +107,15 @@ class RecordParser(wiring.Component):
         with m.If(goes_by):
             m.d.sync += position.eq(position + 1)
 
-        seq = Signal(SEQ_BITS)
+        seq = Signal(min(self.stop_bits + 1, SEQ_BITS))
+        stopped = seq[self.stop_bits] if self.stop_bits < SEQ_BITS else Const(0)  # every number was used
         expected = Signal(RecordHeader)
         m.d.comb += [
             expected.seq.eq(seq),
             expected.version.eq(RECORD_VERSION),
             expected.type.eq(RecordType.PREFIX),
-            expected.flags.eq(RecordFlag.CLEAR),
+            expected.flags.eq(0 if self.sealed else RecordFlag.CLEAR),
+            expected.channel.eq(self.channel if self.sealed else 0),
         ]
         expected_bits = network(expected).word_select(position, 8 * beat_bytes)
         any_bits = network(ANY).word_select(position, 8 * beat_bytes)
@@ -134,7 +148,7 @@ class RecordParser(wiring.Component):
                 ]
                 unknown = (type_here < RecordType.PREFIX) | (type_here > RecordType.FULL_REQUEST)
                 marked = flags_here & (RecordFlag.SOM | RecordFlag.EOM) != 0
-                with m.If(block_begins & (unknown | (marked & ~of_message))):
+                with m.If(block_begins & (unknown | (marked & ~of_message) | stopped)):
                     m.d.comb += rule_wrong.eq(1)
                 no_body = Mux(position == length_beat, length == 0, left == 0)
                 with m.If(position == length_beat):
@@ -174,8 +188,9 @@ class RecordParser(wiring.Component):
                     place.tag.eq(self.valid & block_begins),
                     place.ends.eq(self.valid & block_ends),
                 ]
-                with m.If(self.valid):
-                    m.d.comb += self.zeros.eq(Mux(block_begins, ~((1 << CRC_BITS // 8) - 1), ~0))
+                if not self.sealed:
+                    with m.If(self.valid):
+                        m.d.comb += self.zeros.eq(Mux(block_begins, ~((1 << CRC_BITS // 8) - 1), ~0))
                 with m.If(goes_by & block_ends):
                     m.next = "HEADER"
 
