@@ -204,8 +204,8 @@ class Bench:
     async def begin(self, *slots: int, sealer: Sealer | None = None) -> None:
         """Ends the slots' epochs, if there are any, and begins others, each with a key of its own.
 
-        Returns when buffers are overwritten, so that the next record is opened at once.  ``sealer``: of all of
-        them; by default each has a new one.
+        Returns when buffers are overwritten, so that the next record is opened at once.  ``sealer``: of all
+        these slots; by default each has a new one.
         """
         for slot in slots:
             self.set_open(slot, False)

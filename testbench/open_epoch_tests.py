@@ -26,7 +26,7 @@ async def end(test: Bench, slot: int, low: int) -> int:
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(low=[1, 3, 300], stalled=[False, True])
+@cocotb.parametrize((("low", "stalled"), [(1, False), (1, True), (50, True)]))
 async def an_epoch_that_ends_in_any_cycle_leaves_nothing(dut, low, stalled):
     """In each cycle of two records' way: after it nothing but the new epoch, and other slots as ever."""
     test = await start_bench(dut)
@@ -57,9 +57,9 @@ async def an_epoch_that_ends_in_any_cycle_leaves_nothing(dut, low, stalled):
 
 
 async def storm(test: Bench, slot: int, epochs: int) -> tuple[int, int]:
-    """Epoch after epoch with random records, most of them cut; returns how many records were read, of how many.
+    """Epoch after epoch with random records, most of which are cut off; what was read is what was sent.
 
-    What was read in each is what was sent, up to some point.
+    Returns how many records were read, and how many sent.
     """
     random = test.random
     read = sent = 0
@@ -149,7 +149,7 @@ async def a_wipe_at_random_moments_is_a_fresh_start(dut, is_open):
             await RisingEdge(dut.clk)
             wiping += 1
             assert not any(bool(signal.value) for signal in (*ready, *outputs))
-        assert wiping >= test.clear_cycles
+        assert wiping == parameters()["wipe_cycles"]
         for slot in slots:
             test.headers[slot].stalled = False
             test.sources[slot].withdraw()

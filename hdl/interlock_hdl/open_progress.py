@@ -65,7 +65,7 @@ class OpenProgress(wiring.Component):
     busy: In(1)
     judged: In(1)
     right: In(1)
-    stale: Out(1)
+    stale: Out(1, init=1)
     commit: Out(1)
     wrong: Out(1)
     fault: Out(1)

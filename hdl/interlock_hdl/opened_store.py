@@ -24,7 +24,7 @@ class OpenedStore(wiring.Component):
     complete.
 
     Latency: from ``commit``, ``ResultQueue.latency`` to its header, ``PacketBuffer.latency`` to its body.
-    Throughput: one beat a cycle.
+    From the first cycle with ``open`` low to ``room``, ``clear_cycles``.  Throughput: one beat a cycle.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ class OpenedStore(wiring.Component):
         self.beat_bytes = beat_bytes
         self.block_beats = BLOCK_BYTES // beat_bytes
         self.depth = records * MAX_BODY_BLOCKS * self.block_beats
+        self.clear_cycles = self.depth + 3
         self.headers = headers
         self.seq_bits = seq_bits
         super().__init__(
@@ -96,7 +97,7 @@ class OpenedStore(wiring.Component):
         control = Module()
         m.submodules.control = ResetInserter(~self.open | self.wipe)(control)
 
-        clearing = Signal()
+        clearing = Signal(init=1)
         with m.If(~self.open):
             m.d.sync += clearing.eq(1)
         with m.Elif(buffer.wiped):

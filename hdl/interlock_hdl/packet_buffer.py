@@ -30,7 +30,8 @@ class PacketBuffer(wiring.Component):
     shape : ShapeLike, optional
         What is held, where that is no beat.
     depth : int
-        Beats that the memory holds, at least 4.  Four more, once committed, stand in registers behind it.
+        Beats that the memory holds, at least 4.  So many as ``registers`` more, once committed, stand behind
+        it.
 
     Members
     -------
@@ -54,6 +55,7 @@ class PacketBuffer(wiring.Component):
     """
 
     latency = 5
+    registers = 4
 
     def __init__(self, *, depth: int, beat_bytes: int = 0, shape: ShapeLike | None = None) -> None:
         if depth < 4:

@@ -36,7 +36,7 @@ class SealedInbox(wiring.Component):
     While ``open`` is low everything that arrives is taken and discarded, and the block is in its first state.
 
     Latency: ``latency`` cycles from a record's last beat to ``complete``, and ``PacketBuffer.latency`` from
-    there to ``o``.  Throughput: one beat a cycle, records back to back.
+    there to ``o``.  Throughput: one beat a cycle, records back to back; ``beats`` are taken while none leaves.
 
     Parameters
     ----------
@@ -78,6 +78,7 @@ class SealedInbox(wiring.Component):
         # Two records of the largest size: at 16 bytes a beat, with header and tag and what stands behind the
         # memory, to the beat.
         self.depth = 2 * RECORD_MAX_LENGTH // beat_bytes
+        self.beats = self.latency + self.depth + PacketBuffer.registers
         super().__init__(
             {
                 "i": In(beat_stream(beat_bytes)),
