@@ -236,6 +236,32 @@ async def the_last_number_is_the_end(dut):
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(low=[1, 2, 20])
+async def a_key_is_for_one_epoch(dut, low):
+    """When the next one begins it is gone, for what comes at once and for what comes later."""
+    test = await start_bench(dut)
+    for wait in (0, 1, 400):
+        await test.begin(0)
+        record = test.sealers[0].record(20)
+        test.send(0, record)
+        await test.settle(0)
+        test.expect(0, record)
+        test.set_open(0, False)
+        await cycles(dut, low)
+        test.set_open(0, True)
+        test.since[0] = cycle_number() + 1
+        await idle(wait)
+        await cycles(dut, 1)
+        assert not test.level("fault", 0)
+        test.send(0, test.sealers[0].record(20, seq=0))
+        await idle(test.clear_cycles)
+        await test.settle(0)
+        assert test.level("fault", 0)
+        test.expect(0)
+        assert not test.level("keyed", 0)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def what_comes_before_a_key_is_a_fault(dut):
     """A single beat; and a key that comes after it does not help."""
     test = await start_bench(dut)

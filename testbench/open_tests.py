@@ -189,18 +189,19 @@ async def keys_are_installed_amid_traffic_of_others(dut):
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
-@cocotb.parametrize(length=[0, 1, 40])
-async def the_key_that_follows_opens_what_follows(dut, length):
-    """Records of all slots run into the change of their keys back to back, all at once."""
+@cocotb.parametrize(length=[0, 1, 40], last=[0, 600])
+async def the_key_that_follows_opens_what_follows(dut, length, last):
+    """Records of all slots run into changes of keys, back to back; ``last``: the length before a change."""
     test = await start_bench(dut)
     slots = range(test.links)
     await test.begin(*slots)
-    count = min(1 << test.stop_bits, 3 << test.rekey_bits)
-    sent = [[test.sealers[n].record(length) for _ in range(count)] for n in slots]
+    changes = 2
+    lengths = ([length] * ((1 << test.rekey_bits) - 1) + [last]) * changes
+    sent = [[test.sealers[n].record(each) for each in lengths[:-1]] for n in slots]
     for slot in slots:
         test.send(slot, *sent[slot])
-    await test.settle(*slots, size=test.links * count * record_bytes(length))
-    await idle(3 * test.links * 500)  # for the keys
+    await test.settle(*slots, size=test.links * sum(map(record_bytes, lengths)))
+    await idle(changes * test.links * 500)  # for the keys
     for slot in slots:
         test.expect(slot, *sent[slot])
     assert not dut.fault.value

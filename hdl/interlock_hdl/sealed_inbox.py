@@ -36,7 +36,7 @@ class SealedInbox(wiring.Component):
     While ``open`` is low everything that arrives is taken and discarded, and the block is in its first state.
 
     Latency: ``latency`` cycles from a record's last beat to ``complete``, and ``PacketBuffer.latency`` from
-    there to ``o``.  Throughput: one beat a cycle, records back to back; ``beats`` are taken while none leaves.
+    there to ``o``.  Throughput: one beat a cycle, records back to back; while none leaves, ``beats`` of them.
 
     Parameters
     ----------
