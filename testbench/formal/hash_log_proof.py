@@ -52,13 +52,13 @@ class HashLogProof(wiring.Component):
     list.  Only what is not in the list may be refused as FULL before that is full: another one has its hash.
 
     Assumed: an announced count is never below what entry 0 has, which is proved of the counter; reads are of
-    entries that there are; nothing is external and own; requests come in the first cycles, and all their bits
-    are 0 but some of each part.
+    entries that there are; nothing is external and own; the first request is the node's own, in the first
+    cycle, the others come right behind it, and all bits are 0 but some of each part.
 
     Parameters
     ----------
     requests : int
-        So many merges may be asked for, in the first cycles in which there is time for them.
+        So many merges are asked for at most, in the first cycles in which there is time for them.
 
     Members
     -------
@@ -108,6 +108,7 @@ class HashLogProof(wiring.Component):
             Assume((self.merge.entry.as_value() & ~FREE.as_value()) == 0),
             Assume(~(self.merge.own & self.merge.external)),
             Assume(~self.merge_valid | (asked_cycles < 2 * self.requests)),
+            Assume(begun | (self.merge_valid & self.merge.own)),
             Assume(~self.read_valid | (self.address.index < there)),
         ]
 
