@@ -28,7 +28,7 @@ def bench() -> GoldenBench:
 
 def test_a_peer_message_leaves_behind_a_log_that_covers_it(bench):
     bench.connect(1)
-    credit = of("01 04 80 00 0000 0008 0000000000000000 0000000000004020")
+    credit = of("01 04 80 00 0000 0008 0000000000000000 0000000000004000")
     assert sent_bytes(bench.engine.pop_link(1)) == [
         credit + bytes(8) + crc32(credit).to_bytes(4, "big") + bytes(12)
     ]
