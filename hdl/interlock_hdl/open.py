@@ -29,9 +29,9 @@ class Open(wiring.Component):
 
     A record is offered only after all of it was checked: framing, header, sequence number, padding, and the
     tag of AES-256-GCM (``docs/specification.md``, sections *Records* and *What closes a channel*).  The first
-    that is wrong raises ``fault``, once all before it were committed, and nothing from it on is offered; it
-    and all that follows is taken and discarded.  So is, and raises ``fault``, what arrives before there is a
-    key.
+    that is wrong raises ``fault``, once all before it were committed and had the time to be offered, and
+    nothing from it on is offered; it and all that follows is taken and discarded.  The same becomes of what
+    arrives while there is no key.
 
     Each link has a buffer of its own before the engine, and one behind it; a record takes its turn when it
     is there whole and the buffer behind has room for all of it.  So a link that stops in the middle of a
@@ -44,7 +44,8 @@ class Open(wiring.Component):
     left of records that were wrong or not read; the first record of the next epoch waits for both.
 
     Under a key there are 2 to the power of ``rekey_bits`` records, and the next one is opened with the key
-    that follows (Noise, revision 34, REKEY).
+    that follows (Noise, revision 34, REKEY).  Numbers begin with 0 when ``open`` rises: a key that comes amid
+    an epoch takes the place of the one before, and opens what comes next under numbers that go on.
 
     Latency: from a record's last beat to its header, ``latency(length)`` cycles where nothing else is at
     hand (and up to ``interval`` - 1 more, until a block may enter), two more to its body.  Throughput: of

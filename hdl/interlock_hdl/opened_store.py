@@ -37,6 +37,11 @@ class OpenedStore(wiring.Component):
     seq_bits : int
         Bits of sequence numbers.
 
+    Attributes
+    ----------
+    largest : int
+        Blocks of the longest body.
+
     Members
     -------
     open : In(1)
@@ -66,6 +71,7 @@ class OpenedStore(wiring.Component):
         self.block_beats = BLOCK_BYTES // beat_bytes
         self.depth = records * MAX_BODY_BLOCKS * self.block_beats
         self.clear_cycles = self.depth + 3
+        self.largest = MAX_BODY_BLOCKS
         self.headers = headers
         self.seq_bits = seq_bits
         super().__init__(
@@ -114,7 +120,7 @@ class OpenedStore(wiring.Component):
         roomy = Signal()
         m.d.sync += [
             begun.eq(begun + Mux(self.begins, self.blocks, 0) - self.left),
-            roomy.eq((buffer.free // self.block_beats >= begun + MAX_BODY_BLOCKS) & ~clearing),
+            roomy.eq((buffer.free // self.block_beats >= begun + self.largest) & ~clearing),
         ]
         with m.If(self.wipe):
             m.d.sync += [begun.eq(0), roomy.eq(0)]

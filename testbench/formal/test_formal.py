@@ -14,6 +14,7 @@ from formal.credit_proof import CreditProof
 from formal.egress_proof import CoverProof, PrefixProof
 from formal.hash_log_proof import HashLogProof
 from formal.ingress_proof import CommitProof, ReleaseProof
+from formal.open_proof import OpenProof
 from formal.prove import ProofBroke, prove
 from formal.register_log_proof import ChangedProof, DistinctProof, MergeProof, ReadProof
 from formal.seal_proof import SealNumberProof
@@ -23,6 +24,7 @@ CHANGE_DEPTH = 12
 CHANGE_CYCLES = 24
 COMMIT_CYCLES = 15
 PREFIX_CYCLES = 16
+OPEN_CYCLES = 18
 ENTRIES = 3  # a first, a last, and one between
 
 
@@ -63,6 +65,11 @@ def test_log_read_shows_every_merge_before_it():
 def test_a_hash_log_is_the_naive_log(cycles):
     """In the first cycles: the node's own entry, and any two requests behind it; in 24 the last is read."""
     prove(HashLogProof(requests=3), mode="bmc", depth=cycles, name=f"HashLogProof-{cycles}")
+
+
+def test_nothing_of_a_sealed_record_leaves_before_its_tag_was_right():
+    """In the first cycles, whatever link, keys and engine do, and whenever epochs end: two records."""
+    prove(OpenProof(), mode="bmc", depth=OPEN_CYCLES)
 
 
 def test_no_change_is_lost():
@@ -121,6 +128,7 @@ def test_status_changes_once_a_period():
         (ReadProof, {"entries": ENTRIES}, 12),
         (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
         (HashLogProof, {"requests": 3}, 21),
+        (OpenProof, {}, OPEN_CYCLES),
         (PrefixProof, {"entries": 2}, 26),
         (CoverProof, {}, 14),
         (CreditProof, {"links": 2}, 22),

@@ -110,7 +110,7 @@ OPENING = [
     Mutation(
         name="a record is opened though its reader left no room for it",
         file="opened_store.py",
-        old="roomy.eq((buffer.free // self.block_beats >= begun + MAX_BODY_BLOCKS) & ~clearing),",
+        old="roomy.eq((buffer.free // self.block_beats >= begun + self.largest) & ~clearing),",
         new="roomy.eq(~clearing),",
         test=RIGHT,
     ),
