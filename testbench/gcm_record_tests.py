@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import cocotb
-from interlock.model.gcm import BLOCK_BYTES, NONCE_BYTES, seal
+from interlock.model.gcm import BLOCK_BYTES, seal
 from interlock_hdl.crypto.gcm import GcmBlock
 from interlock_hdl.crypto.gcm_keys import KeySource, key_request_layout
 from lib.aes import encrypt, number_of
 from lib.gcm import blocks_of, counter_blocks, xored
 from lib.parameters import generator, parameters
+from lib.sealing import following, nonce
 from lib.streams import StreamSink, StreamSource, cycles, start
 from lib.timing import Times
 
@@ -16,17 +17,8 @@ HEADER_BYTES = 16
 MAX_LENGTH = 4096
 
 
-def nonce(seq: int) -> bytes:
-    return seq.to_bytes(NONCE_BYTES)
-
-
 def header_seq(header: bytes) -> int:
     return int.from_bytes(header[8:])
-
-
-def following(key: bytes) -> bytes:
-    """The key that follows (Noise, 4.2)."""
-    return seal(key, nonce((1 << 64) - 1), bytes(32), b"")[:32]
 
 
 class Bench:

@@ -24,7 +24,7 @@ def chunks(test: Bench, since: int = 0) -> list[bytes]:
     for fields in test.beats.since(since):
         beat = BeatValue.of(fields, test.beat_bytes)
         pieces += [b""] if beat.first else []
-        pieces[-1] += beat.data[: beat.keep.bit_count()]
+        pieces[-1] += beat.kept
     return pieces
 
 

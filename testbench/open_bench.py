@@ -7,9 +7,9 @@ from typing import Any
 
 import cocotb
 from amaranth.hdl import ShapeLike
-from cocotb.triggers import RisingEdge, Timer
-from interlock.model.gcm import BLOCK_BYTES, NONCE_BYTES, seal
-from interlock.model.records import HEADER, VERSION, RecordType, padding
+from cocotb.triggers import RisingEdge
+from interlock.model.gcm import BLOCK_BYTES, KEY_BYTES
+from interlock.model.records import HEADER, VERSION, RecordType
 from interlock_hdl.beat import Beat
 from interlock_hdl.channel_keys import ChannelKey
 from interlock_hdl.record import RecordHeader
@@ -18,26 +18,10 @@ from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.patterns import pauses
 from lib.recorder import cycle_number
-from lib.streams import BeatSource, StreamSource, cycles, start, unpack
+from lib.sealing import following, sealed_record
+from lib.streams import BeatSource, StreamSource, cycles, idle, start, unpack
 
-CLOCK_NS = 10
-KEY_BYTES = 32
 LARGEST = 4096
-
-
-async def idle(count: int) -> None:
-    """Some cycles in which the bench has nothing to look at; ends with an edge of the clock."""
-    if count > 0:
-        await Timer(count * CLOCK_NS, "ns")
-
-
-def nonce(seq: int) -> bytes:
-    return seq.to_bytes(NONCE_BYTES)
-
-
-def following(key: bytes) -> bytes:
-    """The key that follows (Noise, revision 34, 4.2)."""
-    return seal(key, nonce((1 << 64) - 1), bytes(KEY_BYTES), b"")[:KEY_BYTES]
 
 
 @dataclass(frozen=True)
@@ -78,9 +62,7 @@ class Sealer:
     def sealed(self, header: bytes, body: bytes, seq: int | None = None) -> bytes:
         """The bytes of a record with that header, its tag right for all of it."""
         seq = int.from_bytes(header[8:16]) if seq is None else seq
-        sealed = seal(self.key, nonce(seq), body, header)
-        cipher, tag = sealed[:-BLOCK_BYTES], sealed[-BLOCK_BYTES:]
-        return header + cipher + bytes(padding(len(body))) + tag
+        return sealed_record(self.key, seq, header, body)
 
     def _type(self, length: int) -> dict[str, int]:
         """A type that may be as long as that, and flags that it may have."""
@@ -242,6 +224,15 @@ class Bench:
         headers, bodies = self.found(slot, since)
         assert headers == [record.header for record in records]
         assert bodies == [record.body for record in records if record.body]
+
+    async def opens(self, sent: dict[int, list[Sealed]], *, size: int = 0) -> None:
+        """Sends records by slot; all of them come out, and nothing else, and there is no fault."""
+        for slot, records in sent.items():
+            self.send(slot, *records)
+        await self.settle(*sent, size=size)
+        for slot, records in sent.items():
+            self.expect(slot, *records)
+        assert not self.dut.fault.value
 
     async def settle(self, *slots: int, size: int = 0) -> None:
         """Until all that was sent has come out; ``size``: bytes of what is behind in buffers."""

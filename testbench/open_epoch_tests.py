@@ -6,8 +6,8 @@ from interlock.model.records import record_bytes
 from lib.beats import BeatValue
 from lib.parameters import parameters
 from lib.recorder import cycle_number
-from lib.streams import cycles
-from open_bench import LARGEST, Bench, Sealed, idle, start_bench
+from lib.streams import cycles, idle
+from open_bench import LARGEST, Bench, Sealed, start_bench
 
 
 async def end(test: Bench, slot: int, low: int) -> int:
@@ -100,9 +100,7 @@ def check_prefix(test: Bench, slot: int, records: list[Sealed], began: int, clos
         for reader in (test.headers[slot], test.bodies[slot])
     )
     assert headers == [record.header for record in records[: len(headers)]]
-    found = b"".join(
-        (beat := BeatValue.of(fields, test.beat_bytes)).data[: beat.keep.bit_count()] for fields in beats
-    )
+    found = b"".join(BeatValue.of(fields, test.beat_bytes).kept for fields in beats)
     assert b"".join(record.body for record in records).startswith(found)
     return len(headers)
 
@@ -161,11 +159,6 @@ async def a_wipe_at_random_moments_is_a_fresh_start(dut, is_open):
         for slot in slots:
             test.expect(slot, since=wiped)
         await test.begin(*slots)
-        records = [test.sealers[slot].record(50) for slot in slots]
-        for slot in slots:
-            test.send(slot, records[slot])
-        await test.settle(*slots, size=test.links * record_bytes(50))
-        for slot in slots:
-            test.expect(slot, records[slot])
-        assert not dut.fault.value
+        records = {slot: [test.sealers[slot].record(50)] for slot in slots}
+        await test.opens(records, size=test.links * record_bytes(50))
         assert not dut.wiped.value

@@ -10,8 +10,9 @@ from interlock.model.records import HEADER, TAG_BYTES, Record, RecordType, recor
 from lib.beats import BeatValue, beats_of
 from lib.parameters import parameters
 from lib.recorder import cycle_number
-from lib.streams import cycles
-from open_bench import LARGEST, Bench, Sealer, following, idle, start_bench
+from lib.sealing import following
+from lib.streams import cycles, idle
+from open_bench import LARGEST, Bench, Sealer, start_bench
 
 ILLEGAL_FIELDS = [
     *[("version", value) for value in (0, 2, 3, 0x81)],

@@ -9,8 +9,8 @@ from lib.beats import beats_of
 from lib.parameters import parameters
 from lib.patterns import crossings
 from lib.recorder import cycle_number
-from lib.streams import cycles
-from open_bench import LARGEST, Bench, idle, start_bench
+from lib.streams import cycles, idle
+from open_bench import LARGEST, Bench, start_bench
 
 LENGTHS = (0, *range(1, 36), 8, 0, 63, 64, 65, 255, 256, 257)
 
@@ -34,13 +34,8 @@ async def records_of_all_slots_are_those_that_were_sealed(dut, patterns):
     slots = range(test.links)
     await test.begin(*slots)
     count = min(12, 1 << test.stop_bits)
-    records = [[test.sealers[n].record(test.random.choice(LENGTHS)) for _ in range(count)] for n in slots]
-    for slot in slots:
-        test.send(slot, *records[slot])
-    await test.settle(*slots, size=8000)
-    for slot in slots:
-        test.expect(slot, *records[slot])
-    assert not dut.fault.value
+    records = {n: [test.sealers[n].record(test.random.choice(LENGTHS)) for _ in range(count)] for n in slots}
+    await test.opens(records, size=8000)
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
@@ -49,13 +44,8 @@ async def every_length_is_opened(dut):
     slots = range(test.links)
     await test.begin(*slots)
     lengths = [LARGEST, *LENGTHS, LARGEST - 1]
-    sent = [[test.sealers[n].record(length) for length in lengths[n :: test.links]] for n in slots]
-    for slot in slots:
-        test.send(slot, *sent[slot])
-    await test.settle(*slots, size=3 * LARGEST)
-    for slot in slots:
-        test.expect(slot, *sent[slot])
-    assert not dut.fault.value
+    sent = {n: [test.sealers[n].record(length) for length in lengths[n :: test.links]] for n in slots}
+    await test.opens(sent, size=3 * LARGEST)
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
@@ -216,11 +206,7 @@ async def a_key_may_come_after_its_epoch_has_begun(dut):
     await cycles(dut, 1)
     test.offer_key(0)
     await test.keyed(0)
-    records = [test.sealers[0].record(length) for length in (20, 0)]
-    test.send(0, *records)
-    await test.settle(0)
-    test.expect(0, *records)
-    assert not dut.fault.value
+    await test.opens({0: [test.sealers[0].record(length) for length in (20, 0)]})
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

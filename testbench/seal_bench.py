@@ -3,7 +3,7 @@
 from random import Random
 
 import cocotb
-from cocotb.triggers import RisingEdge, Timer
+from cocotb.triggers import RisingEdge
 from interlock.model.records import HEADER, VERSION, RecordFlag, RecordType
 from interlock_hdl.beat import Beat
 from interlock_hdl.channel_keys import ChannelKey
@@ -13,9 +13,10 @@ from lib.beats import beats_of
 from lib.parameters import default_seed, generator, parameters
 from lib.patterns import pauses
 from lib.recorder import cycle_number
-from lib.streams import StreamSource, cycles, start, unpack
+from lib.sealing import following
+from lib.streams import StreamSource, cycles, idle, start, unpack
 from lib.watched_seal import Event, header_layout
-from seal_model import SealModel, following
+from seal_model import SealModel
 
 KEY_LOAD = 1500
 """More cycles than it takes to overwrite a key and to load one, whatever else goes on."""
@@ -201,7 +202,7 @@ class Bench:
 
     async def wait(self, count: int) -> None:
         """So many cycles, without waking up in each."""
-        await Timer(10 * count, unit="ns")
+        await idle(count)
         await RisingEdge(self.dut.clk)
 
     async def settle(self) -> None:

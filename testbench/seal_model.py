@@ -4,21 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlock.model.gcm import NONCE_BYTES, seal
-from interlock.model.records import HEADER, MAX_LENGTH, padding
+from interlock.model.gcm import BLOCK_BYTES
+from interlock.model.records import HEADER, MAX_LENGTH
 from lib.beats import beats_of
-
-BLOCK_BYTES = 16
-
-
-def nonce(seq: int) -> bytes:
-    """The nonce of a number: four zero bytes, and the number."""
-    return seq.to_bytes(NONCE_BYTES)
-
-
-def following(key: bytes) -> bytes:
-    """The key that follows (Noise, 4.2)."""
-    return seal(key, nonce((1 << 64) - 1), bytes(32), b"")[:32]
+from lib.sealing import following, sealed_record
 
 
 @dataclass
@@ -122,8 +111,7 @@ class SealModel:
         filled = HEADER.pack(
             **(header | {"seq": epoch.seq, "channel": epoch.channel, "flags": header["flags"] & 0x7F})
         )
-        sealed = seal(epoch.key, nonce(epoch.seq), body[:length].ljust(length, b"\0"), filled)
-        record = filled + sealed[:length] + bytes(padding(length)) + sealed[length:]
+        record = sealed_record(epoch.key, epoch.seq, filled, body[:length].ljust(length, b"\0"))
         right = self._right_beats(beats[header_beats:], length)
         is_whole = right == -(-length // size)
         out = [beat.fields() for beat in beats_of(record, size)]

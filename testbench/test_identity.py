@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 from interlock.device.held import Held
 from interlock.device.identity import identity
+from interlock_hdl.beat import Beat
 from interlock_hdl.clear_seal import ClearSeal
 from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
 from interlock_hdl.counter import FlopCounter
@@ -28,8 +29,8 @@ COMPONENTS = {
     "wide seal": lambda: ClearSeal(beat_bytes=16, links=1),
     "seal of two links": lambda: ClearSeal(beat_bytes=4, links=2),
     "crc": lambda: Crc32(beat_bytes=4),
-    "buffer": lambda: PacketBuffer(beat_bytes=4, depth=16),
-    "deeper buffer": lambda: PacketBuffer(beat_bytes=4, depth=32),
+    "buffer": lambda: PacketBuffer(shape=Beat(4), depth=16),
+    "deeper buffer": lambda: PacketBuffer(shape=Beat(4), depth=32),
     "counter": lambda: FlopCounter(issue_ports=(IssuePort(peak=4),), weights=SMALL.weights),
     "counter of a higher peak": lambda: FlopCounter(issue_ports=(IssuePort(peak=5),), weights=SMALL.weights),
     "opaque counter": lambda: FlopCounter(

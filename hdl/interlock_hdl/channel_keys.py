@@ -6,8 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.crypto.aes_round import KEY_BITS
 from interlock_hdl.crypto.gcm_keys import KeySource, key_request_layout
+from interlock_hdl.ones import lowest_one
+from interlock_hdl.ports import slot_shape
 
 CHANNEL_BITS = 16
+
+
+def engine_slots(links: int) -> int:
+    """Slots of a ``Gcm`` for so many links: it has no fewer than 2."""
+    return max(links, 2)
 
 
 class ChannelKey(data.StructLayout):
@@ -21,7 +28,7 @@ class ChannelKey(data.StructLayout):
     """
 
     def __init__(self, links: int) -> None:
-        super().__init__({"slot": range(links) if links > 1 else 1, "channel": CHANNEL_BITS, "key": KEY_BITS})
+        super().__init__({"slot": slot_shape(links), "channel": CHANNEL_BITS, "key": KEY_BITS})
 
 
 class State(enum.Enum):
@@ -63,7 +70,9 @@ class ChannelKeys(wiring.Component):
     Attributes
     ----------
     slots : int
-        Of the ``Gcm``: 2 where there is one link, for it has no fewer.
+        Of the ``Gcm``.
+    ends : links
+        Strobes: the time of the slot's key ends, for it is forgotten or another one is taken.
 
     Members
     -------
@@ -93,7 +102,7 @@ class ChannelKeys(wiring.Component):
         if links < 1:
             raise ValueError(f"links must be at least 1, not {links}")
         self.links = links
-        self.slots = max(links, 2)
+        self.slots = engine_slots(links)
         self.state = Signal(State)
         self.task = Signal(Task)
         self.slot = Signal(range(self.slots))  # of the request at hand
@@ -103,6 +112,7 @@ class ChannelKeys(wiring.Component):
         self.held_slot = Signal(range(self.slots))
         self.key = Signal(KEY_BITS)
         self.followed_slot = Signal(range(self.slots))
+        self.ends = Signal(links)
         super().__init__(
             {
                 "i": In(stream.Signature(ChannelKey(links))),
@@ -125,9 +135,8 @@ class ChannelKeys(wiring.Component):
         state, task, slot = self.state, self.task, self.slot
         stale, dirty = self.stale, self.dirty
 
-        # What ends the time of a slot's key: it is forgotten, or another one is taken.
         taken = self.i.valid & self.i.ready
-        ends = Signal(self.links)
+        ends = self.ends
         m.d.comb += ends.eq(
             self.forget | Cat(taken & (self.i.p.slot == number) for number in range(self.links))
         )
@@ -165,10 +174,7 @@ class ChannelKeys(wiring.Component):
                 with m.If(self.following):
                     m.d.sync += [slot.eq(self.followed_slot), task.eq(Task.FOLLOW), state.eq(State.ASK)]
                 with m.Elif(erasable.any()):
-                    m.d.sync += [task.eq(Task.ERASE), state.eq(State.ASK)]
-                    for number in reversed(range(self.links)):
-                        with m.If(erasable[number]):
-                            m.d.sync += slot.eq(number)
+                    m.d.sync += [slot.eq(lowest_one(erasable)), task.eq(Task.ERASE), state.eq(State.ASK)]
                 with m.Elif(held & ~(dirty | self.inside | self.forget).bit_select(held_slot, 1)):
                     m.d.sync += [
                         slot.eq(held_slot),

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream, keep_for
+from interlock_hdl.beat import Beat, beat_stream, keep_for
 from interlock_hdl.crc32 import CRC_BITS, Crc32
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.record import RECORD_MAX_LENGTH, RecordHeader
@@ -69,7 +69,7 @@ class ClearOpen(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         m.submodules.buffer = buffer = PacketBuffer(
-            beat_bytes=self.beat_bytes, depth=2 * RECORD_MAX_LENGTH // self.beat_bytes
+            shape=Beat(self.beat_bytes), depth=2 * RECORD_MAX_LENGTH // self.beat_bytes
         )
         wiring.connect(m, buffer.o, wiring.flipped(self.body))
         m.d.comb += [buffer.flush.eq(~self.open), buffer.wipe.eq(self.wipe), self.wiped.eq(buffer.wiped)]

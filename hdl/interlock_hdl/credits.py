@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.message import MAXIMUM_BITS, MESSAGE_HEADER_BYTES
+from interlock_hdl.record import BLOCK_BYTES
 
 COST_BITS = MAXIMUM_BITS + 1
 GRANT_BITS = 64
-BLOCK_BYTES = 16
 SETTLING = 4
 """Cycles until the answer is that of a new question."""
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import beat_stream
+from interlock_hdl.beat import Beat, beat_stream
 from interlock_hdl.digest import TreeDigest
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
 from interlock_hdl.packet_buffer import PacketBuffer
@@ -53,7 +53,7 @@ class DigestedBuffer(wiring.Component):
         top.submodules.control = ResetInserter(self.wipe)(m)
         header_beats = MESSAGE_HEADER_BYTES // self.beat_bytes
         depth = (MESSAGE_HEADER_BYTES + self.message_bytes) // self.beat_bytes
-        top.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=max(4, depth))
+        top.submodules.buffer = buffer = PacketBuffer(shape=Beat(self.beat_bytes), depth=max(4, depth))
         top.submodules.digest = digest = TreeDigest(
             beat_bytes=self.beat_bytes, lanes=self.lanes, max_bytes=self.message_bytes
         )

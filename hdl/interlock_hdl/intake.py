@@ -135,7 +135,7 @@ class Intake(wiring.Component):
         header_beats = MESSAGE_HEADER_BYTES // self.beat_bytes  # of a descriptor, too
         payload_beats = self.message_bytes // self.beat_bytes
 
-        m.submodules.buffer = buffer = PacketBuffer(beat_bytes=self.beat_bytes, depth=self.depth)
+        m.submodules.buffer = buffer = PacketBuffer(shape=Beat(self.beat_bytes), depth=self.depth)
         queue = RegisterQueue(shape=MessageInfo(self.message_bytes), depth=max(2, self.capacity))
         m.submodules.queue = ResetInserter(self.wipe)(queue)
         wiring.connect(m, buffer.o, wiring.flipped(self.o))

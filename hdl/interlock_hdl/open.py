@@ -9,6 +9,7 @@ from interlock_hdl.channel_keys import ChannelKey, ChannelKeys
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, Gcm
 from interlock_hdl.crypto.result_queue import ResultQueue
+from interlock_hdl.ones import lowest_one
 from interlock_hdl.open_progress import OpenProgress
 from interlock_hdl.open_turns import OpenTurns
 from interlock_hdl.opened_records import OpenedRecords
@@ -211,17 +212,14 @@ class Open(wiring.Component):
         keys = self.channel_keys
         asked = Signal()
         slot = Signal(range(keys.slots))
-        m.d.comb += keys.follow_slot.eq(slot)
+        next_slot = lowest_one(due & keys.keyed)
+        m.d.comb += keys.follow_slot.eq(next_slot)
         with m.If(asked):
             with m.If(~keys.following):
                 m.d.sync += asked.eq(0)
                 m.d.comb += followed.bit_select(slot, 1).eq(1)
         with m.Elif((due & keys.keyed).any()):
             m.d.comb += keys.follow.eq(1)
-            m.d.sync += asked.eq(1)
-            for n in reversed(range(self.links)):
-                with m.If(due[n] & keys.keyed[n]):
-                    m.d.comb += keys.follow_slot.eq(n)
-                    m.d.sync += slot.eq(n)
+            m.d.sync += [asked.eq(1), slot.eq(next_slot)]
         with m.If(self.wipe):
             m.d.sync += asked.eq(0)

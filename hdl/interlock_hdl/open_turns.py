@@ -1,26 +1,16 @@
 """Whose sealed record is opened next, and its way into the engine, block by block."""
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
+from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS, GcmBlock, RecordPart
 from interlock_hdl.record import RECORD_MAX_LENGTH
 from interlock_hdl.record_parser import LENGTH_OFFSET
 from interlock_hdl.sealed_inbox import SealedRow
 from interlock_hdl.turns import Turns
 from interlock_hdl.wire import network
-
-MAX_BODY_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES
-
-
-class Part(enum.Enum):
-    """What the next block is of a record."""
-
-    HEADER = 0
-    BODY = 1
-    TAG = 2
 
 
 class OpenTurns(wiring.Component):
@@ -104,7 +94,7 @@ class OpenTurns(wiring.Component):
             m.d.sync += position.eq(position + 1)
 
         # What it is part of.  The length is no more than it may be: that was checked.
-        part = Signal(Part)
+        part = Signal(RecordPart)
         left = Signal(range(RECORD_MAX_LENGTH + 1))  # bytes of body, from this block on
         length_beat, length_byte = divmod(LENGTH_OFFSET, beat_bytes)
         length = Signal.like(left)
@@ -119,19 +109,19 @@ class OpenTurns(wiring.Component):
         ]
         with m.If(goes):
             with m.Switch(part):
-                with m.Case(Part.HEADER):
+                with m.Case(RecordPart.HEADER):
                     m.d.sync += left.eq(length)
                     with m.If(block_ends):
-                        m.d.sync += part.eq(Mux(length == 0, Part.TAG, Part.BODY))
+                        m.d.sync += part.eq(Mux(length == 0, RecordPart.TAG, RecordPart.BODY))
                         m.d.comb += [self.begins[n].eq(slot == n) for n in range(self.links)]
-                with m.Case(Part.BODY):
+                with m.Case(RecordPart.BODY):
                     with m.If(block_ends):
                         m.d.sync += left.eq(left - BLOCK_BYTES)
                         with m.If(left <= BLOCK_BYTES):
-                            m.d.sync += part.eq(Part.TAG)
-                with m.Case(Part.TAG):
+                            m.d.sync += part.eq(RecordPart.TAG)
+                with m.Case(RecordPart.TAG):
                     with m.If(block_ends):
-                        m.d.sync += part.eq(Part.HEADER)
+                        m.d.sync += part.eq(RecordPart.HEADER)
                         m.d.comb += ends.eq(1)
 
         # The next one is chosen while the last row of this one is read.
@@ -147,8 +137,8 @@ class OpenTurns(wiring.Component):
         with m.If(goes):
             m.d.sync += [
                 block.slot.eq(slot),
-                block.first.eq(part == Part.HEADER),
-                block.last.eq(part == Part.TAG),
+                block.first.eq(part == RecordPart.HEADER),
+                block.last.eq(part == RecordPart.TAG),
                 block.bytes.eq(Mux(left <= BLOCK_BYTES, left[:block_bits] - 1, BLOCK_BYTES - 1)),
                 block.block.eq(Cat(block.block, row_data)[8 * beat_bytes :]),
             ]

@@ -5,9 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream, keep_for
-from interlock_hdl.crypto.gcm import BLOCK_BYTES
+from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS
 from interlock_hdl.crypto.result_queue import ResultQueue
-from interlock_hdl.open_turns import MAX_BODY_BLOCKS
 from interlock_hdl.opened_records import OpenedHeader, OpenedRow
 from interlock_hdl.packet_buffer import PacketBuffer
 from interlock_hdl.record import RECORD_VERSION, RecordHeader

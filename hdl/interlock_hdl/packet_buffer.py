@@ -5,7 +5,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.beat import Beat
 from interlock_hdl.register_queue import RegisterQueue
 
 
@@ -25,17 +24,15 @@ class PacketBuffer(wiring.Component):
 
     Parameters
     ----------
-    beat_bytes : int
-        Bytes of a beat.
-    shape : ShapeLike, optional
-        What is held, where that is no beat.
+    shape : ShapeLike
+        What is held: a ``Beat``, or what else there is one of a cycle.
     depth : int
         Beats that the memory holds, at least 4.  So many as ``registers`` more, once committed, stand behind
         it.
 
     Members
     -------
-    i : In(stream of Beat, or of ``shape``)
+    i : In(stream of ``shape``)
         Ready depends on ``free`` and ``wipe`` alone.
     commit : In(1)
         Makes all that was written up to and including this cycle readable.
@@ -57,10 +54,10 @@ class PacketBuffer(wiring.Component):
     latency = 5
     registers = 4
 
-    def __init__(self, *, depth: int, beat_bytes: int = 0, shape: ShapeLike | None = None) -> None:
+    def __init__(self, *, shape: ShapeLike, depth: int) -> None:
         if depth < 4:
             raise ValueError(f"depth must be at least 4 beats, not {depth}")
-        self.shape = Beat(beat_bytes) if shape is None else shape
+        self.shape = shape
         self.depth = depth
         super().__init__(
             {

@@ -30,11 +30,16 @@ class LinkPort(wiring.Signature):
         )
 
 
+def slot_shape(links: int) -> range | int:
+    """Of the number of a slot; a single one has a bit, too."""
+    return range(links) if links > 1 else 1
+
+
 class RecordBeat(data.StructLayout):
     """A beat of a record on its way from egress to seal, with the slot that it goes to."""
 
     def __init__(self, beat_bytes: int, links: int) -> None:
-        super().__init__({**Beat(beat_bytes).members, "slot": range(links) if links > 1 else 1})
+        super().__init__({**Beat(beat_bytes).members, "slot": slot_shape(links)})
 
 
 ScannedEntry = data.StructLayout({"entry": Entry, "external": 1, "last": 1})

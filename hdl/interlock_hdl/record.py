@@ -48,6 +48,8 @@ RECORD_VERSION = 1
 RECORD_HEADER_BYTES = 16
 RECORD_TAG_BYTES = 16
 RECORD_MAX_LENGTH = 4096
+BLOCK_BYTES = 16
+"""Header, padded body and tag are whole blocks, and credit counts in them."""
 PREFIX_HEADER_BYTES = 32
 ENTRY_BYTES = 32
 

@@ -5,8 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from interlock_hdl.credits import whole_blocks
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
 from interlock_hdl.record import (
+    BLOCK_BYTES,
     ENTRY_BYTES,
     PREFIX_HEADER_BYTES,
     RecordFlag,
@@ -14,7 +16,6 @@ from interlock_hdl.record import (
     RecordType,
 )
 
-BLOCK_BYTES = 16
 SOM, EOM = (flag.bit_length() - 1 for flag in (RecordFlag.SOM, RecordFlag.EOM))
 """Their bit numbers."""
 
@@ -74,12 +75,11 @@ class RecordRules(wiring.Component):
             with m.Case(RecordType.PAYLOAD):
                 # What does not fit in `amount` does not fit in the room, either.  That is whole blocks: the
                 # length alone tells whether it has as many as the record takes.
-                whole_blocks = ((length + BLOCK_BYTES - 1) >> 4) << 4
                 fits = eom | ~length[: exact_log2(BLOCK_BYTES)].any()
                 m.d.comb += [
                     self.malformed.eq(~self.message_open | self.middle | som | ~fits | (self.room < length)),
                     self.uses.eq(1),
-                    self.amount.eq(whole_blocks),
+                    self.amount.eq(whole_blocks(length)),
                 ]
             with m.Case(RecordType.ABORT):
                 m.d.comb += self.malformed.eq(~self.message_open)

@@ -7,10 +7,9 @@ from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
-from interlock_hdl.record import RECORD_MAX_LENGTH
+from interlock_hdl.record import BLOCK_BYTES, RECORD_MAX_LENGTH
 from interlock_hdl.turns import Turns
 
-BLOCK_BYTES = 16
 PART_BYTES = MESSAGE_HEADER_BYTES + RECORD_MAX_LENGTH
 """What is freed at once: a header and a largest record, so that two of these make a message of 8 KiB."""
 

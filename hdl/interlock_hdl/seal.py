@@ -1,6 +1,6 @@
 """Seals records: numbers and encrypts them, and sends them to their links."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -112,11 +112,6 @@ class Seal(wiring.Component):
         control.submodules.entry = entry = self.entry
         control.submodules.exit = exit = self.exit
 
-        # A key that comes ends the epoch of the one before it, if there is any.
-        flush = Signal(self.links)
-        key_taken = keys.i.valid & keys.i.ready
-        m.d.comb += flush.eq(self.flush | Cat(key_taken & (keys.i.p.slot == n) for n in range(self.links)))
-
         wiring.connect(m, wiring.flipped(self.keys), keys.i)
         wiring.connect(m, keys.requests, gcm.keys)
         m.d.comb += [
@@ -137,11 +132,11 @@ class Seal(wiring.Component):
             entry.i.payload.eq(self.i.payload),
             entry.i.valid.eq(self.i.valid),
             self.i.ready.eq(entry.i.ready & ~self.wipe),
-            entry.flush.eq(flush),
+            entry.flush.eq(keys.ends),
             entry.keyed.eq(keys.keyed),
             entry.busy.eq(gcm.inside),
             self.exhausted.eq(entry.exhausted),
-            exit.flush.eq(flush),
+            exit.flush.eq(keys.ends),
             exit.keyed.eq(keys.keyed),
         ]
         for inner, link in zip(exit.o, self.o, strict=True):

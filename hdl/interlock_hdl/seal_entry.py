@@ -1,26 +1,18 @@
 """The way into a seal: records are numbered, and become blocks."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import keep_for
-from interlock_hdl.channel_keys import CHANNEL_BITS
-from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
+from interlock_hdl.channel_keys import CHANNEL_BITS, engine_slots
+from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS, GcmBlock, RecordPart
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RECORD_MAX_LENGTH, RecordFlag, RecordHeader
 from interlock_hdl.wire import network
 
 MAX_STOP_BITS = 63  # the last number of 64 bits is that of REKEY
-
-
-class State(enum.Enum):
-    """Which block comes next."""
-
-    HEADER = 0
-    BODY = 1
-    TAG = 2
 
 
 class SealEntry(wiring.Component):
@@ -72,10 +64,10 @@ class SealEntry(wiring.Component):
             )
         self.beat_bytes = beat_bytes
         self.links = links
-        self.slots = max(links, 2)
+        self.slots = engine_slots(links)
         self.rekey_bits = rekey_bits
         self.stop_bits = stop_bits
-        self.state = Signal(State)
+        self.state = Signal(RecordPart)  # of the block that comes next
         self.slot = Signal(range(self.slots))  # of the record at hand
         self.seqs = [Signal(stop_bits, name=f"seq_{n}") for n in range(links)]  # of the next record
         self.due = Signal(links)  # before that, the key has to be followed
@@ -124,7 +116,7 @@ class SealEntry(wiring.Component):
         within = Signal()  # its header, of which some beats came
         admitted = Signal()
         position = Signal(range(block_beats))  # of the next beat in its block
-        blocks = Signal(range(RECORD_MAX_LENGTH // BLOCK_BYTES))  # of body, behind the one at hand
+        blocks = Signal(range(MAX_BODY_BLOCKS))  # of body, behind the one at hand
         tail = Signal(range(BLOCK_BYTES))  # bytes of its last block, less one
         cut = Signal()
         gathered = Signal(8 * BLOCK_BYTES)  # earlier beats of the block
@@ -196,7 +188,7 @@ class SealEntry(wiring.Component):
             m.d.sync += admitted.eq(0)
 
         with m.Switch(state):
-            with m.Case(State.HEADER):
+            with m.Case(RecordPart.HEADER):
                 m.d.comb += [put.slot.eq(header_slot), put.first.eq(1), put.opens.eq(0)]
                 m.d.comb += put.block.eq(network(filled))
                 with m.If(head.valid):
@@ -232,9 +224,9 @@ class SealEntry(wiring.Component):
                             blocks.eq((header.length - 1) >> exact_log2(BLOCK_BYTES)),
                             tail.eq(header.length - 1),
                             numbered.eq(1),
-                            state.eq(Mux(header.length == 0, State.TAG, State.BODY)),
+                            state.eq(Mux(header.length == 0, RecordPart.TAG, RecordPart.BODY)),
                         ]
-            with m.Case(State.BODY):
+            with m.Case(RecordPart.BODY):
                 m.d.comb += put.bytes.eq(Mux(last_block, tail, BLOCK_BYTES - 1))
                 with m.If(cut):  # and meanwhile the rest of the record is dropped
                     m.d.comb += [puts.eq(free), take.eq(head.valid & ~beat.first)]
@@ -251,11 +243,11 @@ class SealEntry(wiring.Component):
                 with m.If(puts):
                     m.d.sync += [position.eq(0), blocks.eq(blocks - 1)]
                     with m.If(last_block):
-                        m.d.sync += state.eq(State.TAG)
-            with m.Case(State.TAG):
+                        m.d.sync += state.eq(RecordPart.TAG)
+            with m.Case(RecordPart.TAG):
                 m.d.comb += [puts.eq(free), put.last.eq(1)]
                 with m.If(free):
-                    m.d.sync += state.eq(State.HEADER)
+                    m.d.sync += state.eq(RecordPart.HEADER)
 
         for n, seq in enumerate(seqs):
             with m.If(~self.keyed[n]):

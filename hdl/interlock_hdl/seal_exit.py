@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
+from interlock_hdl.channel_keys import engine_slots
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
 
 
@@ -37,7 +38,7 @@ class SealExit(wiring.Component):
         self.links = links
         super().__init__(
             {
-                "i": In(stream.Signature(GcmBlock(max(links, 2)))),
+                "i": In(stream.Signature(GcmBlock(engine_slots(links)))),
                 "flush": In(links),
                 "keyed": In(links),
                 "o": Out(beat_stream(beat_bytes)).array(links),

@@ -94,7 +94,7 @@ class Staging(wiring.Component):
             control.d.sync += present.eq(0)
 
         depth = max(4, config.staging_bytes // beat_bytes)
-        buffers = [PacketBuffer(beat_bytes=beat_bytes, depth=depth) for _ in range(links)]
+        buffers = [PacketBuffer(shape=Beat(beat_bytes), depth=depth) for _ in range(links)]
         for i, buffer in enumerate(buffers):
             m.submodules[f"buffer_{i}"] = buffer
             wiring.connect(m, buffer.o, release.sources[i])

@@ -6,9 +6,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from interlock_hdl.message import StreamProgress
-from interlock_hdl.record import RECORD_MAX_LENGTH
+from interlock_hdl.record import BLOCK_BYTES, RECORD_MAX_LENGTH
 
-BLOCK_BYTES = 16
 Cut = data.StructLayout({"length": range(RECORD_MAX_LENGTH + 1), "last": 1})
 """Bytes of the next record, and whether they are the stream's last."""
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In
 from interlock_hdl.log.change_bits import ChangeBits
 from interlock_hdl.log.store import EntryAddress
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 
 class ChangeProof(wiring.Component):

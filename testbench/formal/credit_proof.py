@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from interlock_hdl.credits import Credits
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 
 class NarrowCredits(Credits):

@@ -10,7 +10,7 @@ from interlock_hdl.sender import Outgoing, Sender
 from interlock_hdl.stream_cutter import Cut, StreamCutter
 from interlock_hdl.wire import network
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 BEAT_BYTES = 16
 

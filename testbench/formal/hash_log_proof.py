@@ -7,10 +7,11 @@ from interlock_hdl.log.answer import Answer
 from interlock_hdl.log.hash_log import RESERVED_FLAGS, HashLog
 from interlock_hdl.log.index_shape import IndexShape
 from interlock_hdl.log.sip_hash import Digest, SipHash
-from interlock_hdl.log.store import Announcement, EntryAddress, MergeRequest
+from interlock_hdl.log.store import EntryAddress, MergeRequest
 from interlock_hdl.record import Entry
 
-from formal.register_log_proof import ago
+from formal.past import ago
+from formal.store_proof import StoreProof
 
 ENTRIES = 4
 SHAPE = IndexShape(address_bits=2, bucket_bits=1, slots=1, fingerprint_bits=1, stash=1)
@@ -45,15 +46,14 @@ class FewBits(wiring.Component):
         return m
 
 
-class HashLogProof(wiring.Component):
+class HashLogProof(StoreProof):
     """A log of four places beside a list of four entries that is searched as a whole.
 
     Every answer, every change that is told of, the counts, and any one read that is watched are those of the
     list.  Only what is not in the list may be refused as FULL before that is full: another one has its hash.
 
-    Assumed: an announced count is never below what entry 0 has, which is proved of the counter; reads are of
-    entries that there are; nothing is external and own; the first request is the node's own, in the first
-    cycle, the others come right behind it, and all bits are 0 but some of each part.
+    Assumed beside what :class:`StoreProof` says: the first request is the node's own, in the first cycle, the
+    others come right behind it, and all bits are 0 but some of each part.
 
     Parameters
     ----------
@@ -62,19 +62,14 @@ class HashLogProof(wiring.Component):
 
     Members
     -------
-    All inputs of the store, and
+    Those of :class:`StoreProof`, and
+    key : In(128)
+        Of the log.
     watch : In(1)
         The read that is accepted now is the one that is compared, if none was before.
     """
 
     key: In(128)
-    merge: In(MergeRequest)
-    merge_valid: In(1)
-    announce: In(Announcement)
-    announce_valid: In(1)
-    address: In(EntryAddress)
-    read_valid: In(1)
-    entries_ready: In(1)
     watch: In(1)
 
     def __init__(self, *, requests: int) -> None:
@@ -88,28 +83,18 @@ class HashLogProof(wiring.Component):
         latency = HashLog.merge_latency - SipHash.latency + FewBits.latency
         entries = [Signal(Entry, name=f"entry_{n}") for n in range(ENTRIES)]  # externals from the top down
         n_sessions, n_externals = Signal(range(ENTRIES + 1)), Signal(range(ENTRIES + 1))
-        there = Mux(self.address.external, n_externals, n_sessions)
         begun = Signal()
         asked_cycles = Signal(range(2 * self.requests + 1))
+        self.drive(m, dut, own_flops=entries[0].flops, n_sessions=n_sessions, n_externals=n_externals)
         m.d.sync += [begun.eq(1), asked_cycles.eq(asked_cycles + (asked_cycles != 2 * self.requests))]
         m.d.comb += [
             dut.key.eq(self.key),
-            dut.merge.payload.eq(self.merge),
-            dut.merge.valid.eq(self.merge_valid),
-            dut.announce.payload.eq(self.announce),
-            dut.announce.valid.eq(self.announce_valid),
-            dut.read.payload.eq(self.address),
-            dut.read.valid.eq(self.read_valid),
-            dut.entries.ready.eq(self.entries_ready),
             Assume(~begun | (self.key == ago(m, self.key))),
-            Assume(self.announce.count >= entries[0].flops),
             Assume((self.announce.count & ~FREE["flops"]) == 0),
             Assume(self.announce.announced == self.announce.count),
             Assume((self.merge.entry.as_value() & ~FREE.as_value()) == 0),
-            Assume(~(self.merge.own & self.merge.external)),
             Assume(~self.merge_valid | (asked_cycles < 2 * self.requests)),
             Assume(begun | (self.merge_valid & self.merge.own)),
-            Assume(~self.read_valid | (self.address.index < there)),
         ]
 
         # What is answered now, and what the list makes of it.

@@ -11,7 +11,7 @@ from interlock_hdl.record import RecordFlag, RecordHeader, RecordType
 from interlock_hdl.release import Release
 from interlock_hdl.staging import Staging
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 CONFIG = InterlockConfig(beat_bytes=16, links=1, message_bytes=64, staging_messages=1)
 LONGEST = 128

@@ -3,20 +3,15 @@
 from collections.abc import Iterator
 
 from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.log.register_log import RegisterLog
-from interlock_hdl.log.store import Announcement, EntryAddress, MergeRequest
+from interlock_hdl.log.store import EntryAddress
 from interlock_hdl.record import Entry
 
-
-def ago(m: Module, value: Value) -> Value:
-    """``value`` as it was one cycle ago; zero before the beginning."""
-    value = Value.cast(value)
-    earlier = Signal(len(value))
-    m.d.sync += earlier.eq(value)
-    return earlier
+from formal.past import ago
+from formal.store_proof import StoreProof
 
 
 def covers(entry: data.View, other: data.View) -> Value:
@@ -25,11 +20,8 @@ def covers(entry: data.View, other: data.View) -> Value:
     return (entry.session_id == other.session_id) & (entry.flops >= other.flops) & (missing == 0)
 
 
-class _LogProof(wiring.Component):
-    """A store whose inputs are free variables in every cycle.
-
-    Assumed: an announced count is never below what entry 0 has, which is proved of the counter; reads are of
-    entries that there are; nothing is external and own.
+class _LogProof(StoreProof):
+    """A ``RegisterLog``, of which any one entry is watched.
 
     Parameters
     ----------
@@ -38,19 +30,13 @@ class _LogProof(wiring.Component):
 
     Members
     -------
-    All inputs of the store, and
+    Those of :class:`StoreProof`, and
+    wipe : In(1)
     watched, watched_external : In(Entry), In(1)
         Any one entry that a peer may send: a free constant.
     """
 
     wipe: In(1)
-    merge: In(MergeRequest)
-    merge_valid: In(1)
-    announce: In(Announcement)
-    announce_valid: In(1)
-    address: In(EntryAddress)
-    read_valid: In(1)
-    entries_ready: In(1)
     watched: In(Entry)
     watched_external: In(1)
 
@@ -62,20 +48,14 @@ class _LogProof(wiring.Component):
         m = Module()
         m.submodules.dut = dut = RegisterLog(entries=self.capacity)
         self.now = now = dut.control.value
-        there = Mux(self.address.external, now.n_externals, now.n_sessions)
-        m.d.comb += [
-            dut.wipe.eq(self.wipe),
-            dut.merge.payload.eq(self.merge),
-            dut.merge.valid.eq(self.merge_valid),
-            dut.announce.payload.eq(self.announce),
-            dut.announce.valid.eq(self.announce_valid),
-            dut.read.payload.eq(self.address),
-            dut.read.valid.eq(self.read_valid),
-            dut.entries.ready.eq(self.entries_ready),
-            Assume(self.announce.count >= dut.slots[0].stored.entry.flops),
-            Assume(~(self.merge.own & self.merge.external)),
-            Assume(~self.read_valid | (self.address.index < there)),
-        ]
+        self.drive(
+            m,
+            dut,
+            own_flops=dut.slots[0].stored.entry.flops,
+            n_sessions=now.n_sessions,
+            n_externals=now.n_externals,
+        )
+        m.d.comb += dut.wipe.eq(self.wipe)
         begun = Signal()
         m.d.sync += begun.eq(1)
         constant = Cat(self.watched, self.watched_external)

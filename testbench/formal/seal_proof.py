@@ -3,15 +3,16 @@
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In
-from interlock_hdl import channel_keys, seal_entry
+from interlock_hdl import channel_keys
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys, Task
+from interlock_hdl.crypto.gcm import RecordPart
 from interlock_hdl.crypto.gcm_keys import KeySource
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RecordHeader
 from interlock_hdl.seal_entry import SealEntry
 from interlock_hdl.wire import network
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 LINKS, BEAT_BYTES = 2, 16
 
@@ -50,7 +51,6 @@ class SealNumberProof(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.i), entry.i)
         wiring.connect(m, wiring.flipped(self.keys), keys.i)
-        key_taken = keys.i.valid & keys.i.ready
         loading, loading_slot = Signal(), Signal.like(keys.loaded_slot)
         inside = Signal()  # of slot 0, in the engine
         m.d.comb += [
@@ -63,7 +63,7 @@ class SealNumberProof(wiring.Component):
             keys.loaded_slot.eq(loading_slot),
             entry.following.eq(keys.following),
             entry.keyed.eq(keys.keyed),
-            *(entry.flush[n].eq(self.flush[n] | (key_taken & (keys.i.p.slot == n))) for n in range(LINKS)),
+            entry.flush.eq(keys.ends),
             *(to.eq(channel) for to, channel in zip(entry.channel, keys.channel, strict=True)),
             entry.o.ready.eq(self.block_ready),
             entry.busy.eq(Cat(inside, self.other_inside)),
@@ -125,22 +125,22 @@ class SealNumberProof(wiring.Component):
     def _invariants(self, m, keys, entry, *, header: Value, inside: Value, loading: Value) -> None:
         """Where a request, a header and a key that is in use exclude each other."""
         first = entry.o.valid & entry.o.p.first
-        at_hand = (keys.state != channel_keys.State.IDLE) & (keys.slot == 0)
-        follows = keys.task == Task.FOLLOW
-        installs = (keys.state != channel_keys.State.IDLE) & (keys.task == Task.INSTALL)
+        busy = keys.state != channel_keys.State.IDLE
+        at_hand = busy & (keys.slot == 0)
+        follows, installs = busy & (keys.task == Task.FOLLOW), busy & (keys.task == Task.INSTALL)
         is_held = keys.held & (keys.held_slot == keys.slot)
         followed = keys.following & (keys.followed_slot == 0)
         m.d.comb += [
             Assert(Value.cast(keys.state) < len(channel_keys.State)),
             Assert(Value.cast(keys.task) < len(Task)),
-            Assert(~first | (entry.state != seal_entry.State.HEADER)),
+            Assert(~first | (entry.state != RecordPart.HEADER)),
             Assert(~entry.numbered | (first & (entry.o.p.slot == entry.slot))),
             Assert(loading == (keys.state == channel_keys.State.LOAD)),
             # A key changes where nothing is under it: one that follows in its slot's epoch, others in none.
             Assert(~(at_hand | followed) | ~(header | inside)),
             Assert(~(at_hand & ~follows) | ~(keys.keyed[0] | followed)),
-            Assert(~((keys.state != channel_keys.State.IDLE) & follows) | keys.following),
-            Assert(~((keys.state != channel_keys.State.IDLE) & follows) | (keys.slot == keys.followed_slot)),
+            Assert(~follows | keys.following),
+            Assert(~follows | (keys.slot == keys.followed_slot)),
             # The key that is held is the newest of its slot.
             Assert(~(keys.held & (keys.held_slot == 0)) | ~keys.keyed[0]),
             Assert(~installs | loading | is_held),

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from interlock_hdl.session import Alarm, Session
 
-from formal.register_log_proof import ago
+from formal.past import ago
 
 OWN = Alarm.EARLY_EVENT, Alarm.EARLY_BEAT, Alarm.SESSION_FAULT
 """Bits of ``alarms`` that the session ignores, for it finds these causes by itself."""

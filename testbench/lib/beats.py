@@ -20,6 +20,11 @@ class BeatValue:
         data = fields["data"].to_bytes(beat_bytes, "little")
         return cls(data, fields["keep"], bool(fields["first"]), bool(fields["last"]))
 
+    @property
+    def kept(self) -> bytes:
+        """The bytes that count."""
+        return self.data[: self.keep.bit_count()]
+
     def fields(self) -> dict[str, int]:
         """As the payload of a beat stream."""
         return {
@@ -53,7 +58,7 @@ def message_of(beats: Sequence[BeatValue], beat_bytes: int) -> bytes:
         is_run = beat.keep > 0 and beat.keep & (beat.keep + 1) == 0
         assert is_run, f"beat {i}: keep {beat.keep:#b} is not a run from byte 0"
         assert last or beat.keep == full, f"beat {i} of {len(beats)}: keep {beat.keep:#b} is not full"
-        message += beat.data[: beat.keep.bit_count()]
+        message += beat.kept
     return message
 
 

@@ -10,12 +10,12 @@ from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
 
 from lib.patterns import pauses
-from lib.streams import unpack, watch
+from lib.streams import CLOCK_NS, unpack, watch
 
 
 def cycle_number() -> int:
     """Number of the cycle that ends with the current edge, from an arbitrary origin."""
-    return int(get_sim_time("ps")) // 10_000
+    return int(get_sim_time("ps")) // (1000 * CLOCK_NS)
 
 
 class Recorder:

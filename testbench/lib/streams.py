@@ -14,11 +14,14 @@ import cocotb
 from amaranth.hdl import Shape, ShapeLike
 from amaranth.lib import data
 from cocotb.clock import Clock
-from cocotb.triggers import Event, RisingEdge
+from cocotb.triggers import Event, RisingEdge, Timer
 from interlock_hdl.beat import Beat
 
 from lib.beats import BeatValue, beats_of, message_of
 from lib.patterns import pauses
+
+CLOCK_NS = 10
+"""Of a cycle."""
 
 
 def pack(shape: ShapeLike, value: Any) -> int:
@@ -39,7 +42,7 @@ def unpack(shape: ShapeLike, bits: int) -> Any:
 
 async def start(dut: Any, *, reset_cycles: int = 2) -> None:
     """Starts the clock, holds reset for some cycles, and returns after the first edge without it."""
-    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+    cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
     dut.rst.value = 1
     await cycles(dut, reset_cycles)
     dut.rst.value = 0
@@ -50,6 +53,12 @@ async def cycles(dut: Any, count: int) -> None:
     """Waits for ``count`` rising edges."""
     for _ in range(count):
         await RisingEdge(dut.clk)
+
+
+async def idle(count: int) -> None:
+    """Some cycles in which the bench has nothing to look at, and is not woken; ends with an edge."""
+    if count > 0:
+        await Timer(count * CLOCK_NS, unit="ns")
 
 
 class _Port:

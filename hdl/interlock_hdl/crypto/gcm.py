@@ -1,7 +1,7 @@
 """AES-256-GCM (NIST SP 800-38D) over records: what sealing and opening have in common."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -16,9 +16,18 @@ from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordH
 from interlock_hdl.wire import network
 
 BLOCK_BYTES = BLOCK_BITS // 8
-MAX_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES + 2
+MAX_BODY_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES
+MAX_BLOCKS = MAX_BODY_BLOCKS + 2
 """Of the string that a tag hashes: header, body and sizes."""
 COUNTER_BITS, NONCE_ZEROS = 32, 32
+
+
+class RecordPart(enum.Enum):
+    """What a block is of a record."""
+
+    HEADER = 0
+    BODY = 1
+    TAG = 2
 
 
 class GcmBlock(data.StructLayout):

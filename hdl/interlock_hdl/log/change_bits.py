@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.log.bit_memory import BitMemory
 from interlock_hdl.log.store import EntryAddress
-from interlock_hdl.log.word_walker import WordWalker, lowest_one, without_lowest_one
+from interlock_hdl.log.word_walker import WordWalker
+from interlock_hdl.ones import lowest_one, without_lowest_one
 from interlock_hdl.twin import Twin
 
 WORD_BITS = 32

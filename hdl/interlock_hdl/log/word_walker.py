@@ -1,24 +1,11 @@
 """From words of bits to the places of the ones in them."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from interlock_hdl.ones import lowest_one, without_lowest_one
 from interlock_hdl.twin import Twin
-
-
-def lowest_one(word: Value) -> Value:
-    """Number of the lowest one in ``word``; 0 where there is none."""
-    word = Value.cast(word)
-    alone = (word & ~(word - 1))[: len(word)]
-    width = (len(word) - 1).bit_length()
-    return Cat(Cat(alone[n] for n in range(len(word)) if n >> bit & 1).any() for bit in range(width))
-
-
-def without_lowest_one(word: Value) -> Value:
-    """``word`` with its lowest one cleared."""
-    word = Value.cast(word)
-    return (word & (word - 1))[: len(word)]
 
 
 class WordWalker(wiring.Component):
