@@ -12,10 +12,10 @@ from interlock.model.records import (
     RecordError,
     RecordType,
     decode_record,
-    encode_tail,
     record_bytes,
 )
 from lib.beats import BeatValue, beats_of
+from lib.clear import encode_tail
 from lib.streams import cycles
 
 

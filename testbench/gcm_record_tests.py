@@ -3,13 +3,13 @@
 from itertools import pairwise
 
 import cocotb
+from interlock.model.channel import following, nonce
 from interlock.model.gcm import BLOCK_BYTES, seal
 from interlock_hdl.crypto.gcm import GcmBlock
 from interlock_hdl.crypto.gcm_keys import KeySource, key_request_layout
 from lib.aes import encrypt, number_of
 from lib.gcm import blocks_of, counter_blocks, xored
 from lib.parameters import generator, parameters
-from lib.sealing import following, nonce
 from lib.streams import StreamSink, StreamSource, cycles, start
 from lib.timing import Times
 

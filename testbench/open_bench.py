@@ -8,6 +8,7 @@ from typing import Any
 import cocotb
 from amaranth.hdl import ShapeLike
 from cocotb.triggers import RisingEdge
+from interlock.model.channel import following
 from interlock.model.gcm import BLOCK_BYTES, KEY_BYTES
 from interlock.model.records import HEADER, VERSION, RecordType
 from interlock_hdl.beat import Beat
@@ -18,7 +19,7 @@ from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.patterns import pauses
 from lib.recorder import cycle_number
-from lib.sealing import following, sealed_record
+from lib.sealing import sealed_record
 from lib.streams import BeatSource, StreamSource, cycles, idle, start, unpack
 
 LARGEST = 4096

@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import cocotb
+from interlock.model.channel import following
 from interlock.model.records import HEADER, TAG_BYTES, Record, RecordType, record_bytes
 from lib.beats import BeatValue, beats_of
 from lib.parameters import parameters
 from lib.recorder import cycle_number
-from lib.sealing import following
 from lib.streams import cycles, idle
 from open_bench import LARGEST, Bench, Sealer, start_bench
 

@@ -4,6 +4,7 @@ from random import Random
 
 import cocotb
 from cocotb.triggers import RisingEdge
+from interlock.model.channel import following
 from interlock.model.records import HEADER, VERSION, RecordFlag, RecordType
 from interlock_hdl.beat import Beat
 from interlock_hdl.channel_keys import ChannelKey
@@ -13,7 +14,6 @@ from lib.beats import beats_of
 from lib.parameters import default_seed, generator, parameters
 from lib.patterns import pauses
 from lib.recorder import cycle_number
-from lib.sealing import following
 from lib.streams import StreamSource, cycles, idle, start, unpack
 from lib.watched_seal import Event, header_layout
 from seal_model import SealModel

@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlock.model.channel import following
 from interlock.model.gcm import BLOCK_BYTES
 from interlock.model.records import HEADER, MAX_LENGTH
 from lib.beats import beats_of
-from lib.sealing import following, sealed_record
+from lib.sealing import sealed_record
 
 
 @dataclass

@@ -1,10 +1,12 @@
 """Clusters: what leaves in one quantum arrives in the next, and nothing depends on threads."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
-from interlock.device.cluster import Cluster, End, full_mesh, ring
+from interlock.device.cluster import Cluster
 from interlock.device.golden import GoldenEngine
+from interlock.device.joins import End, full_mesh, ring
 from interlock.device.lockstep import LockstepNode
 from interlock.model.messages import Kind, Message
 from interlock.model.node import GoldenNode
@@ -14,6 +16,8 @@ from interlock.wires import Level, RawBeat, Rolled, Segment
 from lib.scripted import ScriptedAccelerator, external
 
 PARAMETERS = NodeParameters(links=2, message_bytes=8192)
+CLEAR = replace(PARAMETERS, is_sealed=False)
+"""Where it is counted when what happens: no keys, nothing to wait for."""
 
 
 class Chatter(ScriptedAccelerator):
@@ -95,7 +99,7 @@ def test_another_history_has_other_hashes():
 def test_what_leaves_in_one_quantum_arrives_in_the_next():
     nodes = [
         GoldenEngine(
-            GoldenNode(parameters=PARAMETERS, accelerator=ScriptedAccelerator(), maker=1, serial=n),
+            GoldenNode(parameters=CLEAR, accelerator=ScriptedAccelerator(), maker=1, serial=n),
             PlainScheduler(),
         )
         for n in range(2)
@@ -145,6 +149,9 @@ class Mouth:
 
     def push_host(self, items):
         """Hears nothing."""
+
+    def wants_keys(self, slot):
+        return False
 
     def run(self, cycles):
         """Does nothing."""

@@ -16,7 +16,7 @@ from interlock.wires import Event, Level, OpRun, Rolled, Segment
 from lib.golden_bench import peer_entry
 from lib.scripted import HandPeer, ScriptedAccelerator, external
 
-PARAMETERS = NodeParameters(links=2, message_bytes=8192, digest_lanes=0)
+PARAMETERS = NodeParameters(links=2, message_bytes=8192, digest_lanes=0, is_sealed=False)
 CREDIT = 16 + 8 + 8 + 16
 Tamper = Callable[[list], list]
 

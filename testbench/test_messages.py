@@ -6,8 +6,9 @@ import pytest
 from campaigns.__main__ import main
 from campaigns.messages import ATTACKS, PEACE, REQUESTS, ROLLS, Messages
 from campaigns.tally import Tally
-from interlock.device.cluster import Cluster, End, full_mesh, ring
+from interlock.device.cluster import Cluster
 from interlock.device.compare import Mismatch
+from interlock.device.joins import End, full_mesh, ring
 from interlock.model.credit import Credit
 from interlock.model.log import Log
 from interlock.model.messages import HEADER, Kind

@@ -6,8 +6,9 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock.device.cluster import Cluster, End, Join, ring
+from interlock.device.cluster import Cluster
 from interlock.device.golden import GoldenEngine
+from interlock.device.joins import End, Join, ring
 from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.credit import Credit
 from interlock.model.egress import Egress

@@ -12,6 +12,8 @@ from lib.forgery import Forge, Forgery, record
 from lib.golden_bench import GoldenBench, play
 
 SEEDS = (1, 2, 3)
+OF_SEALED_LINKS = {Rule.KEY_SENT, Rule.KEY_OPEN, Rule.UP_KEYED}
+"""Forged in ``test_model_keys.py``: what is recorded here has CLEAR links."""
 OPAQUE = {"issue_ports": (IssuePort(peak=32), IssuePort(peak=4), IssuePort(mode=Mode.OPAQUE, peak=9))}
 HOST = 2  # the slot that stands for it
 STAGING = NodeParameters().staging_bytes
@@ -276,7 +278,9 @@ def test_a_recording_is_followed_to_the_same_bytes(seed, opaque):
     node = bench.fresh()
     play(bench.steps, node)
     assert not node.outstanding()
-    assert {event.name for event in bench.events} == {*ARGUMENTS, "sample"}, "some event is not tested"
+    assert {event.name for event in bench.events} == {*ARGUMENTS, "sample"} - {"key"}, (
+        "some event is not tested"
+    )
     assert node.session.session_id == bench.node.session.session_id
 
 
@@ -306,7 +310,7 @@ def test_an_opaque_port_that_skips_a_cycle_is_refused(amount):
 
 
 def test_every_rule_is_forged():
-    assert {rule for rule, _ in FORGERIES.values()} | {Rule.SAMPLE_CYCLES} == set(Rule)
+    assert {rule for rule, _ in FORGERIES.values()} | {Rule.SAMPLE_CYCLES} == set(Rule) - OF_SEALED_LINKS
 
 
 LOST = {

@@ -9,8 +9,9 @@ from campaigns.clusters import ATTACKS, PEACE, ROLLS, History
 from campaigns.rogues import Rogues
 from campaigns.tally import Tally
 from interlock.device.assembler import FOREVER, HOST, Program
-from interlock.device.cluster import Cluster, ring
+from interlock.device.cluster import Cluster
 from interlock.device.compare import Mismatch
+from interlock.device.joins import ring
 from interlock.device.loader import data_message
 from interlock.model.messages import HEADER as MESSAGE_HEADER
 from interlock.model.messages import Kind

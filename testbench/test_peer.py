@@ -10,7 +10,7 @@ from interlock.model.scheduler import PlainScheduler
 from lib.peer import Peer, entry, run
 from lib.scripted import ScriptedAccelerator
 
-PARAMETERS = NodeParameters(links=1, log_entries=300)
+PARAMETERS = NodeParameters(links=1, log_entries=300, is_sealed=False)
 
 
 @pytest.fixture

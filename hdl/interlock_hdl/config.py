@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from interlock_hdl.beat import BEAT_BYTES
+from interlock_hdl.crypto.gcm import INTERVALS
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
-from interlock_hdl.record import RECORD_MAX_LENGTH, Mode
+from interlock_hdl.record import RECORD_MAX_LENGTH, Mode, ProvenanceFlag
 
 MAX_LINKS = 16
 MAX_REGISTER_LOG = 64
@@ -21,6 +22,15 @@ class LogStore(Enum):
     """Every entry compared at once; few sources."""
     HASH = "hash"
     """Block RAM behind a keyed hash; many sources."""
+
+
+class LinkProfile(Enum):
+    """How records leave a node."""
+
+    SEALED = "sealed"
+    """Encrypted and authenticated, under keys of each epoch."""
+    CLEAR = "clear"
+    """For wiring that nobody can reach, proofs and teaching: a CRC, which anybody can compute."""
 
 
 class Bin(IntEnum):
@@ -138,6 +148,12 @@ class InterlockConfig:
         where the message is a power of two so is the memory.  A stream may be as long as all of it.
     digest_lanes : int
         SHA-256 cores of the digest core; with 0 there is none, and external data is marked UNLOGGED.
+    profile : LinkProfile
+        Of all links.
+    cipher_interval : int
+        Of sealed links: cycles that a block of 16 bytes takes, 1, 2 or 14, both ways.
+    rekey_bits, stop_bits : int
+        Of sealed links, see :class:`Seal`; other than 24 and 48 for tests.
     """
 
     beat_bytes: int = 16
@@ -149,6 +165,10 @@ class InterlockConfig:
     message_bytes: int = 8192
     staging_messages: int = 4
     digest_lanes: int = 1
+    profile: LinkProfile = LinkProfile.SEALED
+    cipher_interval: int = 14
+    rekey_bits: int = 24
+    stop_bits: int = 48
 
     def validate(self) -> None:
         """Raises ``ValueError`` with what is wrong and what would be right."""
@@ -173,6 +193,18 @@ class InterlockConfig:
             raise ValueError(f"staging_messages must be at least 1, not {self.staging_messages}")
         if not 0 <= self.digest_lanes <= MAX_DIGEST_LANES:
             raise ValueError(f"digest_lanes must be 0 … {MAX_DIGEST_LANES}, not {self.digest_lanes}")
+        if self.cipher_interval not in INTERVALS:
+            raise ValueError(f"cipher_interval must be one of {INTERVALS}, not {self.cipher_interval}")
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether links need keys."""
+        return self.profile is LinkProfile.SEALED
+
+    @property
+    def own_flags(self) -> ProvenanceFlag:
+        """What is known against a session of this build from its beginning."""
+        return ProvenanceFlag(0) if self.is_sealed else ProvenanceFlag.CLEAR
 
     @property
     def staging_bytes(self) -> int:

@@ -112,7 +112,7 @@ class External(wiring.Component):
                 entry.session_id.eq(self.session_id),
                 entry.provenance.mode.eq(config.mode),
                 entry.provenance.weight_table.eq(config.weights.number),
-                entry.provenance.flags.eq(ProvenanceFlag.CLEAR | Mux(state == State.MARK, mark, 0)),
+                entry.provenance.flags.eq(config.own_flags | Mux(state == State.MARK, mark, 0)),
             ]
         with m.If(self.merge.valid & self.merge.ready):
             m.d.sync += waiting.eq(1)

@@ -62,6 +62,8 @@ class Ingress(wiring.Component):
     records : In(RecordPort) array of ``links``
     open, ended : In(links)
         The epochs, and strobes of their ends.
+    introduced, peer_id : In(links), In(128)
+        Whoever speaks in the channel's next epoch is ``peer_id``; otherwise it is whoever speaks first.
     close : Out(links)
         Strobe: the channel broke a rule.
     clean : Out(links)
@@ -106,6 +108,8 @@ class Ingress(wiring.Component):
                 "records": In(RecordPort(beat_bytes)).array(links),
                 "open": In(links),
                 "ended": In(links),
+                "introduced": In(links),
+                "peer_id": In(128),
                 "close": Out(links),
                 "clean": Out(links),
                 "host": In(beat_stream(beat_bytes)),
@@ -372,5 +376,7 @@ class Ingress(wiring.Component):
         for i in range(links):
             with m.If(self.ended[i]):
                 m.d.sync += channels[i].eq(0)
+            with m.If(self.introduced[i]):
+                m.d.sync += [channels[i].peer_known.eq(1), channels[i].peer_id.eq(self.peer_id)]
             m.d.comb += self.clean[i].eq(staging.clean[i] & ~(record_at_hand & (self.slot == i)))
         return top

@@ -5,8 +5,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.beat import beat_stream
-from interlock_hdl.clear_open import ClearOpen
-from interlock_hdl.clear_seal import ClearSeal
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.counter import FlopCounter
 from interlock_hdl.egress import Egress
@@ -14,7 +12,8 @@ from interlock_hdl.events import OpEvent
 from interlock_hdl.external import External
 from interlock_hdl.ingress import MAX_OUTSTANDING, Ingress
 from interlock_hdl.intake import Intake
-from interlock_hdl.link import LinkEpoch
+from interlock_hdl.link_keys import WORD_BYTES
+from interlock_hdl.links import Links
 from interlock_hdl.log.log import Log
 from interlock_hdl.message import Kind
 from interlock_hdl.ports import LinkPort
@@ -48,6 +47,10 @@ class Interlock(wiring.Component):
         See docs/specification.md, *Session*.
     host_in, host_out : In, Out (stream of Beat)
     links : Out(LinkPort) array
+    keys : In(stream of Beat of 4 bytes)
+        Keys of sealed links, one message an epoch (docs/specification.md, *Keys*).
+    keys_wanted : Out(links)
+        Links that wait for keys.
     random : In(stream of 32)
         Entropy for the session id, and for a hashed log's key.
     maker, serial : In(32)
@@ -58,6 +61,8 @@ class Interlock(wiring.Component):
         Strobe: open a closed channel again.
     request_full : In(links)
         Strobe: ask the peer for a FULL prefix.
+    session_id : Out(128)
+        Of the session whose gates are open.
     is_open, alarm, link_open : Out
         Gates, alarm causes (bits as :class:`Alarm`), epochs.
     counting : Out(1)
@@ -82,12 +87,15 @@ class Interlock(wiring.Component):
                 "host_in": In(beat_stream(beat_bytes)),
                 "host_out": Out(beat_stream(beat_bytes)),
                 "links": Out(LinkPort(beat_bytes)).array(links),
+                "keys": In(beat_stream(WORD_BYTES)),
+                "keys_wanted": Out(links),
                 "random": In(stream.Signature(32)),
                 "maker": In(32),
                 "serial": In(32),
                 "roll": In(1),
                 "reopen": In(links),
                 "request_full": In(links),
+                "session_id": Out(128),
                 "is_open": Out(1),
                 "alarm": Out(len(Alarm)),
                 "link_open": Out(links),
@@ -125,16 +133,11 @@ class Interlock(wiring.Component):
             config=config, sample_latency=counter.latency, depth=tx_intake.depth
         )
         m.submodules.ingress = ingress = Ingress(config=config)
-        m.submodules.seal = seal = ClearSeal(beat_bytes=beat_bytes, links=links)
-        opens = [ClearOpen(beat_bytes=beat_bytes) for _ in range(links)]
-        epochs = [LinkEpoch() for _ in range(links)]
-        for i in range(links):
-            m.submodules[f"open_{i}"] = opens[i]
-            m.submodules[f"epoch_{i}"] = epochs[i]
+        m.submodules.link_side = link_side = Links(config=config)
 
         # Session
-        with_memory = [tx_intake, host_intake, external, log, ingress, *opens]
-        for block in (*with_memory, counter, egress, seal):
+        with_memory = [tx_intake, host_intake, external, log, ingress, link_side]
+        for block in (*with_memory, counter, egress):
             m.d.comb += block.wipe.eq(session.wipe)
         wiring.connect(m, wiring.flipped(self.random), session.random)
         m.d.comb += [
@@ -153,6 +156,7 @@ class Interlock(wiring.Component):
             session.alarms[Alarm.LOG_FAULT].eq(log.fault),
             session.alarms[Alarm.OWN_AHEAD].eq(log.own_ahead),
             self.clear_request.eq(session.clear_request),
+            self.session_id.eq(session.session_id),
             self.is_open.eq(session.open),
             self.alarm.eq(session.alarm),
         ]
@@ -176,9 +180,7 @@ class Interlock(wiring.Component):
         wiring.connect(m, ingress.merge, log.merge)
         m.d.comb += [
             log.key.eq(session.key),
-            log.require_full.eq(
-                Cat(epoch.opened for epoch in epochs) | egress.require_full | ingress.require_full
-            ),
+            log.require_full.eq(link_side.opened | egress.require_full | ingress.require_full),
             ingress.merged.eq(log.merged),
             ingress.answer.eq(log.answer),
             *(
@@ -196,7 +198,7 @@ class Interlock(wiring.Component):
         wiring.connect(m, wiring.flipped(self.tx), tx_intake.i)
         wiring.connect(m, tx_intake.messages, egress.messages)
         wiring.connect(m, tx_intake.o, egress.payload)
-        wiring.connect(m, egress.records, seal.i)
+        wiring.connect(m, egress.records, link_side.i)
         self._gate(m, session, egress.host, self.host_out)
         m.d.comb += [
             tx_intake.enable.eq(session.taking),
@@ -238,31 +240,30 @@ class Interlock(wiring.Component):
         ]
 
         # Links
-        for i, (port, opened, epoch) in enumerate(zip(self.links, opens, epochs, strict=True)):
-            self._gate(m, session, seal.o[i], port.tx)
-            wiring.connect(m, wiring.flipped(port.rx), opened.i)
-            wiring.connect(m, opened.header, ingress.records[i].header)
-            wiring.connect(m, opened.body, ingress.records[i].body)
-            wiring.connect(m, epoch.own, wiring.flipped(port.tx_levels))
-            wiring.connect(m, wiring.flipped(port.rx_levels), epoch.peer)
-            m.d.comb += [
-                epoch.session_open.eq(session.open),
-                epoch.close.eq(epoch.open & (opened.fault | ingress.close[i])),
-                epoch.reopen.eq(self.reopen[i]),
-                epoch.clean.eq(ingress.clean[i]),
-                opened.open.eq(epoch.open),
-                seal.flush[i].eq(epoch.ended),
-                egress.open[i].eq(epoch.open),
-                egress.opened[i].eq(epoch.opened),
-                egress.ended[i].eq(epoch.ended),
-                ingress.open[i].eq(epoch.open),
-                ingress.ended[i].eq(epoch.ended),
-                self.link_open[i].eq(epoch.open),
-                self.trace.up[i].eq(epoch.raised),
-                self.trace.open[i].eq(epoch.opened),
-                self.trace.end[i].eq(epoch.ended),
-                self.trace.close[i].eq(epoch.close),
-            ]
+        for port, inner in zip(self.links, link_side.ports, strict=True):
+            wiring.connect(m, inner, wiring.flipped(port))
+        for received, records in zip(link_side.o, ingress.records, strict=True):
+            wiring.connect(m, received, records)
+        wiring.connect(m, wiring.flipped(self.keys), link_side.keys)
+        m.d.comb += [
+            link_side.session_open.eq(session.open),
+            link_side.taking.eq(session.taking),
+            link_side.close.eq(ingress.close),
+            link_side.reopen.eq(self.reopen),
+            link_side.clean.eq(ingress.clean),
+            ingress.introduced.eq(link_side.introduced),
+            ingress.peer_id.eq(link_side.peer_id),
+            *(block.open.eq(link_side.open) for block in (egress, ingress)),
+            *(block.ended.eq(link_side.ended) for block in (egress, ingress)),
+            egress.opened.eq(link_side.opened),
+            self.link_open.eq(link_side.open),
+            self.keys_wanted.eq(link_side.wanted),
+            self.trace.key.eq(link_side.key_taken),
+            self.trace.up.eq(link_side.raised),
+            self.trace.open.eq(link_side.opened),
+            self.trace.end.eq(link_side.ended),
+            self.trace.close.eq(link_side.closed),
+        ]
 
         m.d.comb += [
             self.trace.roll.eq(session.rolled),

@@ -1,4 +1,4 @@
-"""When a CLEAR link's epoch is open (docs/specification.md, *Epochs of a CLEAR link*)."""
+"""When a link's epoch is open (docs/specification.md, *Epochs*)."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
@@ -14,12 +14,14 @@ class LinkEpoch(wiring.Component):
     reason at once, and takes ``up`` down with it; ``up`` rises again only when the peer has heard the
     fall (so every beat of the old epoch has passed) and nothing of the old epoch is left in this node.
 
-    **Latency**: one cycle from a level, ``close`` or ``session_open`` to ``open``.
+    **Latency**: one cycle from a level, ``close``, ``keyed`` or ``session_open`` to ``open``.
 
     Members
     -------
     session_open : In(1)
         The gates are open.
+    keyed : In(1)
+        There are keys for an epoch, or it needs none.
     close : In(1)
         Strobe: the peer broke a rule.  The channel stays closed until ``reopen`` or a new session.
     reopen : In(1)
@@ -30,17 +32,21 @@ class LinkEpoch(wiring.Component):
         The levels of the two directions.
     open : Out(1)
         The epoch is open.
+    down : Out(1)
+        It is not, nor can it be in the next cycle, nor did it end in this one.
     raised, opened, ended : Out(1)
         Strobes: first cycle of ``own.up`` high, of ``open`` high, of ``open`` low again.
     """
 
     session_open: In(1)
+    keyed: In(1)
     close: In(1)
     reopen: In(1)
     clean: In(1)
     peer: In(LinkLevels())
     own: Out(LinkLevels())
     open: Out(1)
+    down: Out(1)
     raised: Out(1)
     opened: Out(1)
     ended: Out(1)
@@ -57,7 +63,7 @@ class LinkEpoch(wiring.Component):
         allowed = Signal()
         both_ends = Signal()
         m.d.comb += [
-            allowed.eq(self.session_open & ~self.close),
+            allowed.eq(self.session_open & self.keyed & ~self.close),
             both_ends.eq(self.peer.up & self.peer.heard),
         ]
 
@@ -79,5 +85,6 @@ class LinkEpoch(wiring.Component):
             self.raised.eq(self.own.up & ~was_up),
             self.opened.eq(self.open & ~was_open),
             self.ended.eq(~self.open & was_open),
+            self.down.eq(~(self.own.up | self.open | was_open)),
         ]
         return m

@@ -8,6 +8,7 @@ from interlock_hdl.accelerator.accelerator import Accelerator
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.interlock import Interlock
+from interlock_hdl.link_keys import WORD_BYTES
 from interlock_hdl.monitor import MonitorSignature
 from interlock_hdl.ports import LinkPort
 from interlock_hdl.session import Alarm
@@ -37,12 +38,15 @@ class Node(wiring.Component):
                 "host_in": In(beat_stream(beat_bytes)),
                 "host_out": Out(beat_stream(beat_bytes)),
                 "links": Out(LinkPort(beat_bytes)).array(links),
+                "keys": In(beat_stream(WORD_BYTES)),
+                "keys_wanted": Out(links),
                 "random": In(stream.Signature(32)),
                 "maker": In(32),
                 "serial": In(32),
                 "roll": In(1),
                 "reopen": In(links),
                 "request_full": In(links),
+                "session_id": Out(128),
                 "is_open": Out(1),
                 "alarm": Out(len(Alarm)),
                 "link_open": Out(links),
@@ -60,7 +64,7 @@ class Node(wiring.Component):
             if name == "monitor":
                 continue
             inner, outer = getattr(interlock, name), getattr(self, name)
-            if name in ("host_in", "host_out", "random", "trace"):
+            if name in ("host_in", "host_out", "keys", "random", "trace"):
                 wiring.connect(m, inner, wiring.flipped(outer))
             elif name == "links":
                 for inner_link, outer_link in zip(inner, outer, strict=True):

@@ -73,6 +73,8 @@ class Open(wiring.Component):
         There is a key.
     i : In(beat stream) array of ``links``
         The links.  Ready depends on registers and ``wipe`` alone.
+    forget : In(links)
+        Strobe or level: the key, if there is one, is forgotten.  Not while ``open``.
     open : In(links)
         The epochs are open.  A beat belongs to one if it is taken in a cycle with ``open``.
     header : Out(stream of RecordHeader) array of ``links``
@@ -122,6 +124,7 @@ class Open(wiring.Component):
                 "keys": In(stream.Signature(ChannelKey(links))),
                 "keyed": Out(links),
                 "i": In(beat_stream(beat_bytes)).array(links),
+                "forget": In(links),
                 "open": In(links),
                 "header": Out(stream.Signature(RecordHeader)).array(links),
                 "body": Out(beat_stream(beat_bytes)).array(links),
@@ -157,7 +160,7 @@ class Open(wiring.Component):
         m.d.comb += [
             inside.eq(turns.working | gcm.inside),
             keys.inside.eq(inside),
-            keys.forget.eq(was_open & ~self.open),
+            keys.forget.eq(self.forget | (was_open & ~self.open)),
             keys.loaded.eq(gcm.loaded),
             keys.loaded_slot.eq(gcm.loaded_slot),
             self.keyed.eq(keys.keyed),

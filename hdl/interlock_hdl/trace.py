@@ -10,6 +10,7 @@ from amaranth.lib.wiring import Out
 
 EVENTS: dict[str, dict[str, int]] = {
     # event: {argument: width}
+    "key": {},
     "up": {"slots": 0},  # 0: as wide as the build has links, one strobe a slot
     "open": {"slots": 0},
     "draw": {},

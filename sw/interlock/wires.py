@@ -92,8 +92,18 @@ class Node(Protocol):
     def push_random(self, words: Iterable[int]) -> None:
         """Words of 32 random bits: two a session for its id, and four more where its log is hashed."""
 
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        """Keys for links come, a message for each (``docs/specification.md``, *Keys*)."""
+
+    def wants_keys(self, slot: int) -> bool:
+        """Whether link ``slot`` waits for keys, and none are on their way to this node."""
+
+    @property
+    def session_id(self) -> bytes | None:
+        """Of the session whose gates are open."""
+
     def roll(self) -> None:
-        """The host asks for a new session, in the next cycle that runs."""
+        """The host asks for a new session, in the next cycle that runs.  Keys on their way are lost."""
 
     def reopen(self, slot: int) -> None:
         """The host wants a closed channel back, in the next cycle that runs."""

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
-from interlock.device.cluster import Cluster, ring
+from interlock.device.cluster import Cluster
 from interlock.device.compare import Mismatch
+from interlock.device.joins import ring
 from interlock.device.lockstep import LockstepNode
 from interlock.model.messages import Kind
 from interlock.wires import Rolled, Segment

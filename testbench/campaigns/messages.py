@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
-from interlock.device.cluster import Cluster, full_mesh, ring
+from interlock.device.cluster import Cluster
 from interlock.device.compare import Mismatch
+from interlock.device.joins import full_mesh, ring
 from interlock.device.lockstep import LockstepNode
 from interlock.model.session import State
 from interlock.wires import Segment

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 
-from interlock.device.cluster import End, full_mesh
 from interlock.device.golden import GoldenEngine
+from interlock.device.joins import End, full_mesh
 from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.digest import tree_digest
 from interlock.model.log import ENTRY_BYTES, Entry
@@ -160,6 +160,7 @@ class World:
                 log_entries=log_entries,
                 message_bytes=MESSAGE_BYTES,
                 staging_bytes=STAGING_BYTES,
+                is_sealed=False,
             )
             node = GoldenNode(parameters=parameters, accelerator=accelerator, maker=1, serial=serial)
             accelerator.node = node

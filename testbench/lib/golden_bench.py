@@ -37,7 +37,9 @@ class GoldenBench:
     """
 
     def __init__(self, scheduler: Scheduler | None = None, **parameters: object) -> None:
-        self.parameters = NodeParameters(**{"links": 2, "message_bytes": 8192, **parameters})
+        self.parameters = NodeParameters(
+            **{"links": 2, "message_bytes": 8192, "is_sealed": False, **parameters}
+        )
         self.node = self.fresh()
         self.engine = GoldenEngine(self.node, scheduler or PlainScheduler())
         self.peers = [HandPeer() for _ in range(self.parameters.links)]

@@ -1,5 +1,6 @@
 """Clusters of nodes in lockstep, for tests: gateware and golden model as one."""
 
+from dataclasses import replace
 from functools import cache
 
 from interlock.device.lockstep import LockstepNode
@@ -7,7 +8,7 @@ from interlock.model.accelerator import AcceleratorParameters, GoldenAccelerator
 from interlock.model.node import GoldenNode
 from interlock.model.parameters import NodeParameters
 from interlock_hdl.accelerator.accelerator import Accelerator
-from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
+from interlock_hdl.config import InterlockConfig, IssuePort, LinkProfile, LogStore
 from interlock_hdl.node import Node
 from interlock_hdl.record import Mode
 
@@ -21,15 +22,35 @@ QUEUE_WORDS = 512
 MAKER = 0x1A7E0001
 
 
+def clear_config(**options: object) -> InterlockConfig:
+    """A node with CLEAR links: what the tests' own peers talk to."""
+    return InterlockConfig(profile=LinkProfile.CLEAR, **options)
+
+
 def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     """A node that wipes quickly: short messages, little memory, few log entries."""
-    return InterlockConfig(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=48)
+    return clear_config(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=48)
+
+
+def sealed_config(beat_bytes: int = 16, links: int = 2, *, cipher_interval: int = 14) -> InterlockConfig:
+    """The same with sealed links, whose keys are soon used up."""
+    return replace(
+        small_config(beat_bytes, links),
+        profile=LinkProfile.SEALED,
+        cipher_interval=cipher_interval,
+        rekey_bits=3,
+        stop_bits=7,
+    )
 
 
 BUILDS = {
     "wide": small_config(16),
     "narrow": small_config(4),
-    "opaque": InterlockConfig(
+    "sealed": sealed_config(16),
+    "sealed-narrow": sealed_config(4, links=3),
+    "pipelined": sealed_config(16, cipher_interval=1),
+    "half": sealed_config(16, links=3, cipher_interval=2),
+    "opaque": clear_config(
         beat_bytes=16,
         links=3,
         issue_ports=(IssuePort(peak=32), IssuePort(mode=Mode.OPAQUE, peak=4)),
@@ -37,14 +58,24 @@ BUILDS = {
         message_bytes=4096,
         digest_lanes=0,
     ),
-    "least": InterlockConfig(beat_bytes=4, links=2, log_entries=2, message_bytes=64, digest_lanes=0),
-    "single": InterlockConfig(
-        beat_bytes=16, links=3, log_entries=32, message_bytes=1024, staging_messages=1, digest_lanes=0
+    "least": clear_config(beat_bytes=4, links=2, log_entries=2, message_bytes=64, digest_lanes=0),
+    "single": clear_config(
+        beat_bytes=16,
+        links=3,
+        log_entries=32,
+        message_bytes=1024,
+        staging_messages=1,
+        digest_lanes=0,
     ),
-    "bare": InterlockConfig(
-        beat_bytes=4, links=3, log_entries=6, message_bytes=2048, staging_messages=1, digest_lanes=0
+    "bare": clear_config(
+        beat_bytes=4,
+        links=3,
+        log_entries=6,
+        message_bytes=2048,
+        staging_messages=1,
+        digest_lanes=0,
     ),
-    "hashed": InterlockConfig(
+    "hashed": clear_config(
         beat_bytes=16,
         links=3,
         log_entries=64,

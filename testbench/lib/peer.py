@@ -17,9 +17,10 @@ from interlock.model.records import (
     decode_record,
     encode_credit,
     encode_prefix,
-    encode_tail,
 )
 from interlock.wires import Level, Node, RawBeat, Segment
+
+from lib.clear import encode_tail
 
 
 def entry(

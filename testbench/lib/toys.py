@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
-from interlock_hdl.config import InterlockConfig, IssuePort
+from interlock_hdl.config import InterlockConfig, IssuePort, LinkProfile
 from interlock_hdl.monitor import MonitorSignature
 from interlock_hdl.ports import LinkPort
 from interlock_hdl.record import Mode
@@ -97,6 +97,7 @@ class ToyNode(wiring.Component):
             beat_bytes=beat_bytes,
             links=links,
             issue_ports=(IssuePort(peak=32), IssuePort(mode=Mode.OPAQUE, peak=4)),
+            profile=LinkProfile.CLEAR,
         )
         self.counter_latency = counter_latency
         super().__init__(

@@ -16,6 +16,8 @@ from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordH
 from interlock_hdl.wire import network
 
 BLOCK_BYTES = BLOCK_BITS // 8
+INTERVALS = (1, 2, 14)
+"""Cycles a block."""
 MAX_BODY_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES
 MAX_BLOCKS = MAX_BODY_BLOCKS + 2
 """Of the string that a tag hashes: header, body and sizes."""
@@ -95,8 +97,8 @@ class Gcm(wiring.Component):
     latency = Aes256.latency + ResultQueue.latency
 
     def __init__(self, *, interval: int, slots: int, s_boxes: SBoxStyle = SBoxStyle.LOGIC) -> None:
-        if interval not in (1, 2, 14):
-            raise ValueError(f"interval must be 1, 2 or 14 cycles, not {interval}")
+        if interval not in INTERVALS:
+            raise ValueError(f"interval must be one of {INTERVALS} cycles, not {interval}")
         self.slots = slots
         self.cipher = Aes256(interval=interval, slots=slots, label_bits=1, s_boxes=s_boxes)
         # At a block in 14 cycles one of 16 bits a cycle keeps up, and is a third of the size.

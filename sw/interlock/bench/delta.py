@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from interlock.device.cluster import Cluster, ring
+from interlock.device.cluster import Cluster
 from interlock.device.golden import GoldenEngine
+from interlock.device.joins import ring
 from interlock.model.accelerator import EventRun, SentMessage
 from interlock.model.log import Entry, ProvenanceFlag
 from interlock.model.messages import Kind, Message

@@ -17,7 +17,8 @@ from interlock.demo.memory import Memory
 from interlock.demo.program import NEXT_SLOT, training_program
 from interlock.demo.task import Task
 from interlock.demo.traffic import LinkMeter, MeteredNode
-from interlock.device.cluster import Cluster, ring
+from interlock.device.cluster import Cluster
+from interlock.device.joins import ring
 from interlock.errors import InterlockError
 from interlock.wires import Segment
 

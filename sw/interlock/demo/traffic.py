@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from interlock.model.keys import LinkKeys
 from interlock.model.log import Entry
 from interlock.model.records import HEADER, Descriptor, Prefix, RecordFlag, RecordType, record_bytes
+from interlock.model.tap import Tap
 from interlock.wires import Level, Node, Segment
 
 
@@ -29,6 +31,8 @@ class LinkMeter:
     ----------
     messages, prefix_bytes, payload_bytes, framing_bytes : int
     seen : list of Seen
+    tap : Tap
+        Is to be told the keys of a sealed link.
     """
 
     def __init__(self, *, keep: int) -> None:
@@ -38,6 +42,7 @@ class LinkMeter:
         self.payload_bytes = 0
         self.framing_bytes = 0
         self.seen: list[Seen] = []
+        self.tap = Tap()
         self._record = bytearray()
         self._sent = 0
         self._prefix: tuple[Entry, ...] = ()
@@ -47,6 +52,8 @@ class LinkMeter:
         """Takes what left between two cycles; it arrives in the second one."""
         for item in items:
             if isinstance(item, Level):
+                self.tap.see(item)
+                self._record.clear()
                 continue
             self._record += item.data
             if item.last:
@@ -60,6 +67,8 @@ class LinkMeter:
         self.framing_bytes += record_bytes(length) - length
         match header["type"]:
             case RecordType.PREFIX:
+                if len(self.seen) < self.keep:
+                    body, _ = self.tap.channel.uncover(header["seq"], record[: HEADER.size], body)
                 self._add_prefix(body, begin, is_first=bool(header["flags"] & RecordFlag.SOM))
             case RecordType.PAYLOAD:
                 self.payload_bytes += length
@@ -104,10 +113,22 @@ class MeteredNode:
         self.push_link = node.push_link
         self.push_host = node.push_host
         self.push_random = node.push_random
+        self.wants_keys = node.wants_keys
         self.roll = node.roll
         self.reopen = node.reopen
         self.request_full = node.request_full
         self.pop_host = node.pop_host
+
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        items = list(items)
+        self._node.push_keys(items)
+        for item in items:
+            if keys := LinkKeys.decode(item.data):
+                self.meters[keys.slot].tap.tell(keys.send, keys.channel)
+
+    @property
+    def session_id(self) -> bytes | None:
+        return self._node.session_id
 
     def run(self, cycles: int) -> None:
         self._node.run(cycles)

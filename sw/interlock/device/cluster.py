@@ -3,35 +3,14 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from interlock.device.joins import End, Join
+from interlock.device.key_exchange import KeyExchange
 from interlock.wires import HostItem, Level, LinkItem, Node, RawBeat, Rolled, Segment
 
 Item = LinkItem | HostItem | Rolled
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """One end of a link: a slot of a node."""
-
-    node: int
-    slot: int
-
-
-Join = tuple[End, End]
-"""A link between two nodes."""
-
-
-def full_mesh(nodes: int) -> list[Join]:
-    """A link between any two of ``nodes``; the slots of each are in the order of the others."""
-    return [(End(a, b - 1), End(b, a)) for a in range(nodes) for b in range(a + 1, nodes)]
-
-
-def ring(nodes: int) -> list[Join]:
-    """A link from slot 1 of each node to slot 0 of the next."""
-    return [(End(a, 1), End((a + 1) % nodes, 0)) for a in range(nodes)]
 
 
 class Cluster:
@@ -47,15 +26,25 @@ class Cluster:
         Cycles; also the least latency of a link.
     threads : int
         How many nodes run at the same time.
+    seed : int
+        Of the keys of sealed links.
     """
 
     def __init__(
-        self, nodes: Sequence[Node], joins: Iterable[Join], *, quantum: int, threads: int = 1
+        self,
+        nodes: Sequence[Node],
+        joins: Iterable[Join],
+        *,
+        quantum: int,
+        threads: int = 1,
+        seed: int = 0,
     ) -> None:
+        joins = list(joins)
         self.nodes = nodes
         self.quantum = quantum
         self.cycles = 0
         self._other: dict[End, End] = {}
+        self._key_exchange = KeyExchange(joins, seed=seed)
         for one, other in joins:
             for end, far in ((one, other), (other, one)):
                 if end in self._other:
@@ -113,6 +102,9 @@ class Cluster:
             link_items = self._on_links.pop(far, ())
             self.nodes[end.node].push_link(end.slot, link_items)
             self._digests[end.node].add(f"link{end.slot}.rx", link_items)
+        for end, keys in self._key_exchange.serve(self.nodes):
+            self.nodes[end.node].push_keys(keys)
+            self._digests[end.node].add("keys", keys)
 
     def _collect(self) -> None:
         for number, node in enumerate(self.nodes):

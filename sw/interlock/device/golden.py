@@ -38,6 +38,16 @@ class GoldenEngine:
     def push_random(self, words: Iterable[int]) -> None:
         self.node.push_random(words)
 
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        self.node.push_keys(items)
+
+    def wants_keys(self, slot: int) -> bool:
+        return self.node.wants_keys(slot)
+
+    @property
+    def session_id(self) -> bytes | None:
+        return self.node.session_id
+
     def roll(self) -> None:
         self.node.roll()
 

@@ -64,6 +64,18 @@ class LockstepNode:
         self.node.push_random(words)
         self.golden.push_random(words)
 
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        items = list(items)
+        self.node.push_keys(items)
+        self.golden.push_keys(items)
+
+    def wants_keys(self, slot: int) -> bool:
+        return self.node.wants_keys(slot)
+
+    @property
+    def session_id(self) -> bytes | None:
+        return self.node.session_id
+
     def roll(self) -> None:
         self.node.roll()
         self.golden.roll()

@@ -58,8 +58,23 @@ class RtlNode:
         """Words of 32 random bits, as many as a session draws for its id and its log's key."""
         self.rtl.push("random", words)
 
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        """Keys for links come, a message for each."""
+        self.rtl.push("keys", items)
+
+    def wants_keys(self, slot: int) -> bool:
+        """Whether link ``slot`` waits for keys, and none are on their way to this node."""
+        is_wanted = self.is_open and bool(self.rtl.get("keys_wanted") >> slot & 1)
+        return is_wanted and not self.rtl.waiting("keys")
+
+    @property
+    def session_id(self) -> bytes | None:
+        """Of the session whose gates are open."""
+        return self.rtl.get("session_id").to_bytes(16) if self.is_open else None
+
     def roll(self) -> None:
-        """The host asks for a new session, in the next cycle that runs."""
+        """The host asks for a new session, in the next cycle that runs.  Keys on their way are lost."""
+        self.rtl.withdraw("keys")
         self.rtl.pulse("roll")
 
     def reopen(self, slot: int) -> None:

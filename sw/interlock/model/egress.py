@@ -2,7 +2,6 @@
 
 from collections import deque
 from dataclasses import dataclass
-from zlib import crc32
 
 from interlock.model.accelerator import SentMessage
 from interlock.model.counter import Count
@@ -11,15 +10,7 @@ from interlock.model.log import Log, Scan
 from interlock.model.messages import HEADER as MESSAGE_HEADER
 from interlock.model.messages import Kind, Message
 from interlock.model.outbox import Outbox
-from interlock.model.records import (
-    MAX_LENGTH,
-    PREFIX_HEADER,
-    Descriptor,
-    Record,
-    RecordType,
-    encode_header,
-    encode_tail,
-)
+from interlock.model.records import MAX_LENGTH, PREFIX_HEADER, Descriptor, RecordType
 from interlock.model.summary import Summary
 
 
@@ -84,7 +75,6 @@ class Sending:
         self._descriptor = Descriptor(
             scan.n_sessions, scan.n_externals, scan.is_delta, max_bound=self.message.bound
         )
-        self._crc = 0  # of the PREFIX record that leaves
         self._prefix_put = 0  # bytes of the prefix that have left
         self._prefix_end = 0  # where the last PREFIX record whose header has left ends
         self._payload_put = 0
@@ -158,16 +148,14 @@ class Sending:
         if type is RecordType.PREFIX:
             som = not self._prefix_end
             self._prefix_end += length
-            data = encode_header(type, som=som, eom=self.has_ended, length=length, seq=self._link.next_seq())
-            self._crc = crc32(data)
-            self._link.sent.put(data, first=True)
+            self._link.begin_record(type, length, som=som, eom=self.has_ended)
             self.put_entries()
             return
         begin = self._payload_put
         self._payload_put += length
         self.cut = None
         body = self.message.sendable[begin : self._payload_put]
-        self._link.send(Record(type, False, self.has_ended, self._link.next_seq(), body))
+        self._link.send(type, body, eom=self.has_ended)
 
     def put_entries(self) -> None:
         """What was read of the log leaves, behind the header of its record."""
@@ -177,12 +165,9 @@ class Sending:
             self._put_prefix(self._descriptor.encode())
         known = slice(self._prefix_put - PREFIX_HEADER.size, self._prefix_end - PREFIX_HEADER.size)
         self._put_prefix(bytes(self.scan.data[known]))
-        if not self.is_inside_record:
-            self._link.sent.put(encode_tail(self._crc, 0), last=True)
 
     def _put_prefix(self, data: bytes) -> None:
-        self._crc = crc32(data, self._crc)
-        self._link.sent.put(data)
+        self._link.add_to_record(data)
         self._prefix_put += len(data)
 
     @property

@@ -23,6 +23,13 @@ def explain_record(data: bytes) -> list[Field]:
     body = records.HEADER.size
     end = body + length
     tag = end + records.padding(length)
+    if not data[2] & RecordFlag.CLEAR:
+        return [
+            *header,
+            *([Field(body, length, "ciphertext")] if length else []),
+            *([Field(end, tag - end, "padding")] if tag > end else []),
+            Field(tag, records.TAG_BYTES, "tag"),
+        ]
     match data[1]:
         case RecordType.PREFIX if data[2] & RecordFlag.SOM:
             fields = list(_prefix(data, body, end))

@@ -46,8 +46,9 @@ class Ingress:
         self._needs_full = True
         self._close_message()
 
-    def begin_epoch(self) -> None:
-        """From here on nothing of an earlier epoch is left."""
+    def begin_epoch(self, peer_id: bytes | None = None) -> None:
+        """Nothing of an earlier epoch is left.  ``peer_id`` is who speaks, where that is known."""
+        self._peer_id = peer_id
         self.to_merge.clear()
         self.fault = None
 

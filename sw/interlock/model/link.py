@@ -1,20 +1,39 @@
-"""One link in the CLEAR profile: its epochs, and the records that arrive in them."""
+"""One link: its keys, its epochs, and the records that leave and arrive in them."""
 
 from collections import deque
 from collections.abc import Iterable
 
+from interlock.model.channel import CLEAR, Channel, Protecting, SealedChannel
 from interlock.model.fields import WireError
 from interlock.model.framing import Frame, Frames
+from interlock.model.keys import LinkKeys
 from interlock.model.outbox import Outbox
-from interlock.model.records import Record, RecordError, check_record, decode_record
+from interlock.model.parameters import NodeParameters
+from interlock.model.records import (
+    Record,
+    RecordError,
+    RecordType,
+    check_record,
+    decode_record,
+    encode_header,
+    padding,
+)
 from interlock.wires import Level, LinkItem
 
 
 class Link:
-    """Levels of both directions, and what was received but not read.
+    """Keys, levels of both directions, and what was received but not read.
+
+    Parameters
+    ----------
+    parameters : NodeParameters
 
     Attributes
     ----------
+    keys : LinkKeys, optional
+        Of the epoch that is open, or of the next one.
+    exhausted : bool
+        A record was not sent, for its number is none that the epoch's keys may be used with.
     up, heard : bool
         The node's own levels.
     peer : Level
@@ -31,14 +50,20 @@ class Link:
         Number of the next record to send.
     """
 
-    def __init__(self, beat_bytes: int) -> None:
+    def __init__(self, parameters: NodeParameters) -> None:
+        self.keys: LinkKeys | None = None
         self.up = self.heard = self.open = self.closed = self.lost = False
         self.closed_at: int | None = None
         self.peer = Level(up=False, heard=False)
         self.sent = Outbox()
+        self.exhausted = False
+        self._parameters = parameters
+        self._send_channel: Channel = CLEAR
+        self._take_channel: Channel = CLEAR
         self.send_seq = 0
-        self._beat_bytes = beat_bytes
-        self._arrived = Frames(beat_bytes)  # since the last level that was applied
+        self._protecting: Protecting | None = None  # the record that leaves
+        self._length = self._left = 0  # bytes of its body, and those that have not left
+        self._arrived = self._frames()  # since the last level that was applied
         self._coming: deque[tuple[Level, Frames]] = deque()  # levels that were not, each with what came after
         self._ending: Frames | None = None  # what came before a level that ends the epoch, until it has ended
         self._take_seq = 0
@@ -50,9 +75,24 @@ class Link:
             if isinstance(item, Level):
                 if item == (self._coming[-1][0] if self._coming else self.peer):
                     raise ValueError("a Level stands for a change")
-                self._coming.append((item, Frames(self._beat_bytes)))
+                self._coming.append((item, self._frames()))
             else:
                 (self._coming[-1][1] if self._coming else self._arrived).put(item)
+
+    def _frames(self) -> Frames:
+        return Frames(self._parameters.beat_bytes)
+
+    # Keys
+
+    @property
+    def lacks_keys(self) -> bool:
+        """Whether there can be no epoch before keys come."""
+        return self._parameters.is_sealed and self.keys is None
+
+    def take_keys(self, keys: LinkKeys | None) -> None:
+        """Keys of the next epoch come, or something in their place that is of no use."""
+        self.lower_up()
+        self.keys = keys
 
     # Levels
 
@@ -77,7 +117,7 @@ class Link:
         self._show()
 
     def lower_up(self) -> None:
-        """The session closes its gates, before an epoch could open."""
+        """The session closes its gates, or other keys come, before an epoch could open."""
         if self.up:
             self.up = False
             self._show()
@@ -90,12 +130,20 @@ class Link:
     def open_epoch(self) -> None:
         self.open = True
         self._take_seq = self.send_seq = self._sound = 0
+        if self.keys is not None:
+            self._send_channel, self._take_channel = map(self._sealed, (self.keys.send, self.keys.receive))
+
+    def _sealed(self, key: bytes) -> SealedChannel:
+        assert self.keys is not None
+        limits = self._parameters
+        return SealedChannel(key, self.keys.channel, rekey_bits=limits.rekey_bits, stop_bits=limits.stop_bits)
 
     def end_epoch(self) -> None:
         """Nothing that arrived in the epoch will be read."""
-        self.open = self.up = False
+        self.open = self.up = self.exhausted = False
+        self.keys = self._protecting = None
         if not self.lost:
-            self._arrived = Frames(self._beat_bytes)
+            self._arrived = self._frames()
         self.lost = False
         self._ending = None
         self._show()
@@ -105,14 +153,33 @@ class Link:
 
     # Records
 
-    def next_seq(self) -> int:
-        """The number of a record that leaves now."""
-        self.send_seq += 1
-        return self.send_seq - 1
+    def send(self, type: RecordType, body: bytes, *, eom: bool = False) -> None:
+        """A whole record leaves, which does not begin a message."""
+        self.begin_record(type, len(body), eom=eom)
+        self.add_to_record(body)
 
-    def send(self, record: Record) -> None:
-        """A whole record leaves."""
-        self.sent.put(record.encode(), first=True, last=True)
+    def begin_record(self, type: RecordType, length: int, *, som: bool = False, eom: bool = False) -> None:
+        """The header of a record with a body of ``length`` bytes leaves."""
+        channel, seq = self._send_channel, self.send_seq
+        if seq == channel.stop:
+            self.exhausted = True
+            return
+        header = encode_header(type, som=som, eom=eom, length=length, seq=seq, channel=channel)
+        self.send_seq += 1
+        self._protecting = channel.protect(seq, header)
+        self._length = length
+        self._left = length
+        self.sent.put(header, first=True)
+
+    def add_to_record(self, body: bytes) -> None:
+        """Further bytes of its body leave, and what follows the last one."""
+        if self._protecting is None:
+            return
+        self.sent.put(self._protecting.add(body))
+        self._left -= len(body)
+        if not self._left:
+            self.sent.put(bytes(padding(self._length)) + self._protecting.tag(), last=True)
+            self._protecting = None
 
     @property
     def _readable(self) -> deque[Frame]:
@@ -128,7 +195,7 @@ class Link:
         frame = self._readable[0]
         if frame.fault:
             raise RecordError(frame.fault, len(frame))
-        record = decode_record(bytes(frame.data), seq=self._take_seq)
+        record = decode_record(bytes(frame.data), seq=self._take_seq, channel=self._take_channel)
         self._readable.popleft()
         self._take_seq += 1
         self._sound = max(self._sound - 1, 0)
@@ -140,7 +207,8 @@ class Link:
         while self._sound < len(frames):
             frame, seq = frames[self._sound], self._take_seq + self._sound
             try:
-                check_record(bytes(frame.data), seq=seq, complete=frame.complete and not frame.fault)
+                complete = frame.complete and not frame.fault
+                check_record(bytes(frame.data), seq=seq, complete=complete, channel=self._take_channel)
             except RecordError as error:
                 return error
             if frame.fault:

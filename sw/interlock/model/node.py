@@ -14,6 +14,7 @@ from interlock.model.egress import Egress, Outgoing, Sending
 from interlock.model.external import External
 from interlock.model.framing import Frames
 from interlock.model.ingress import Ingress
+from interlock.model.keys import KEYS, WORD_BYTES
 from interlock.model.link import Link
 from interlock.model.log import MAX_FLOPS, Log
 from interlock.model.messages import TX_KINDS, Kind, Message, MessageError
@@ -30,7 +31,7 @@ from interlock.model.schedule import (
     Rule,
 )
 from interlock.model.session import ID_WORDS, Alarm, Session, State
-from interlock.wires import Event, HostItem, LinkItem, OpRun
+from interlock.wires import Event, HostItem, LinkItem, OpRun, Segment
 
 
 class Accelerator(Protocol):
@@ -97,12 +98,13 @@ class GoldenNode:
         self.parameters = parameters
         self.watch = watch
         self.accelerator = accelerator
-        self.links = [Link(parameters.beat_bytes) for _ in range(parameters.links)]
+        self.links = [Link(parameters) for _ in range(parameters.links)]
         self.host = Outbox()
         self.tx = Outbox(keep=watch)
         self.rx = Outbox(keep=watch)
         self.operations = [Outbox(keep=watch) for _ in parameters.issue_ports]
         self.host_in = Frames(parameters.beat_bytes)
+        self.keys_in = Frames(WORD_BYTES)
         self.random: deque[int] = deque()
         self.roll_asked = self.roll_due = False
         self.reopen_asked = [False] * parameters.links
@@ -137,10 +139,15 @@ class GoldenNode:
         for item in items:
             self.host_in.put(item)
 
+    def push_keys(self, items: Iterable[Segment]) -> None:
+        for item in items:
+            self.keys_in.put(item)
+
     def push_random(self, words: Iterable[int]) -> None:
         self.random.extend(words)
 
     def roll(self) -> None:
+        self.keys_in.queue.clear()  # they were for the session that ends
         self.roll_asked = True
         self.roll_due |= self.session.state is not State.CLEAR  # where it changes nothing
 
@@ -214,6 +221,27 @@ class GoldenNode:
     def cycle(self) -> int:
         """Cycle of the last event."""
         return self._event.cycle
+
+    @property
+    def next_keys_slot(self) -> int | None:
+        """Whose keys come next, if a message with keys has come."""
+        queue = self.keys_in.queue
+        return KEYS.unpack(bytes(queue[0].data))["slot"] if queue and queue[0].complete else None
+
+    def wants_keys(self, slot: int) -> bool:
+        """Whether a link waits for keys, and none are on their way."""
+        is_open = self.session.state is State.OPEN
+        return is_open and self.links[slot].lacks_keys and not self.keys_in.queue
+
+    @property
+    def session_id(self) -> bytes | None:
+        """Of the open session."""
+        return self.session.session_id if self.session.state is State.OPEN else None
+
+    def must_end(self, slot: int) -> bool:
+        """Whether the epoch of a link has a reason to end, were it open, but for keys that have come."""
+        link = self.links[slot]
+        return link.lost or link.closed or link.exhausted or self.session.state is not State.OPEN
 
     @property
     def known(self) -> Log:

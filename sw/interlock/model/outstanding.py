@@ -18,12 +18,13 @@ def outstanding(node: "GoldenNode") -> list[str]:
             ("reopening", node.reopen_asked[slot]),
             (
                 "the end of the epoch",
-                link.open and (link.lost or link.closed or node.session.state is not State.OPEN),
+                link.open and (node.must_end(slot) or slot == node.next_keys_slot),
             ),
         )
         if is_left
     ]
     left += ["a new session"] if node.roll_due else []
+    left += ["taking keys"] if node.next_keys_slot is not None and node.session.state is State.OPEN else []
     return left + (_in_session(node) if node.session.state is State.OPEN else [])
 
 

@@ -88,6 +88,10 @@ class NodeParameters:
         0 where there is no digest core: external data is marked UNLOGGED then.
     key_words : int
         Random words that a session draws beyond the two of its id: 0 or 4.
+    is_sealed : bool
+        Links are sealed, or else CLEAR.
+    rekey_bits, stop_bits : int
+        Of sealed links, see :class:`~interlock.model.channel.SealedChannel`.
     """
 
     beat_bytes: int = 16
@@ -99,6 +103,9 @@ class NodeParameters:
     staging_bytes: int = 16384
     digest_lanes: int = 1
     key_words: int = 0
+    is_sealed: bool = True
+    rekey_bits: int = 24
+    stop_bits: int = 48
 
     @classmethod
     def of(cls, config: Any) -> "NodeParameters":
@@ -119,6 +126,9 @@ class NodeParameters:
             staging_bytes=config.staging_bytes,
             digest_lanes=config.digest_lanes,
             key_words=config.key_words,
+            is_sealed=config.is_sealed,
+            rekey_bits=config.rekey_bits,
+            stop_bits=config.stop_bits,
         )
 
     @property

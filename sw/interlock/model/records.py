@@ -1,11 +1,11 @@
-"""Records and prefixes: what links carry, in the CLEAR profile."""
+"""Records and prefixes: what links carry."""
 
 import enum
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from interlock.model.channel import CLEAR, Channel
 from interlock.model.fields import Layout, WireError
 from interlock.model.log import ENTRY_BYTES, Entry
 
@@ -70,10 +70,14 @@ class Record:
     seq: int
     body: bytes
 
-    def encode(self) -> bytes:
+    def encode(self, channel: Channel = CLEAR) -> bytes:
         """The bytes on the link."""
-        head = encode_header(self.type, som=self.som, eom=self.eom, length=len(self.body), seq=self.seq)
-        return head + self.body + encode_tail(zlib.crc32(self.body, zlib.crc32(head)), len(self.body))
+        header = encode_header(
+            self.type, som=self.som, eom=self.eom, length=len(self.body), seq=self.seq, channel=channel
+        )
+        protecting = channel.protect(self.seq, header)
+        body = protecting.add(self.body)
+        return header + body + bytes(padding(len(body))) + protecting.tag()
 
 
 def padding(length: int) -> int:
@@ -86,18 +90,22 @@ def record_bytes(length: int) -> int:
     return HEADER.size + length + padding(length) + TAG_BYTES
 
 
-def encode_header(type: RecordType, *, som: bool, eom: bool, length: int, seq: int) -> bytes:
+def encode_header(
+    type: RecordType, *, som: bool, eom: bool, length: int, seq: int, channel: Channel = CLEAR
+) -> bytes:
     """The 16 bytes that begin a record."""
-    flags = RecordFlag.CLEAR | (RecordFlag.SOM if som else 0) | (RecordFlag.EOM if eom else 0)
-    return HEADER.pack(version=VERSION, type=type, flags=flags, length=length, seq=seq)
+    flags = _mark(channel) | (RecordFlag.SOM if som else 0) | (RecordFlag.EOM if eom else 0)
+    return HEADER.pack(
+        version=VERSION, type=type, flags=flags, channel=channel.number, length=length, seq=seq
+    )
 
 
-def encode_tail(crc: int, length: int) -> bytes:
-    """Padding and tag of a record, from the CRC-32 over its header and body."""
-    return bytes(padding(length)) + crc.to_bytes(4) + bytes(TAG_BYTES - 4)
+def _mark(channel: Channel) -> RecordFlag:
+    """The flag that every record of the channel has."""
+    return RecordFlag.CLEAR if channel.is_clear else RecordFlag(0)
 
 
-def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
+def check_record(data: bytes, *, seq: int, complete: bool, channel: Channel = CLEAR) -> int | None:
     """Checks as much as there is of a record.
 
     Parameters
@@ -106,6 +114,8 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
         The record from its start; all of it if ``complete``.
     seq : int
         The number that it must have.
+    channel : Channel
+        What protects it.
 
     Returns
     -------
@@ -116,7 +126,9 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
     RecordError
         With the first rule that is broken.
     """
-    expected = {"version": VERSION, "reserved": 0, "channel": 0, "seq": seq}
+    if seq >= channel.stop:
+        raise RecordError("seq", HEADER.fields["seq"].offset, "no such number is legal")
+    expected = {"version": VERSION, "reserved": 0, "channel": channel.number, "seq": seq}
     for field in HEADER.fields.values():
         part = data[field.offset : field.offset + field.size]
         value = int.from_bytes(part)
@@ -129,7 +141,7 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
                 legal = value in set(RecordType)
             case "flags":
                 ends = RecordFlag.SOM | RecordFlag.EOM if RecordType(data[1]).is_of_a_message else 0
-                legal = value & ~int(ends) == RecordFlag.CLEAR
+                legal = value & ~int(ends) == _mark(channel)
             case _:  # length
                 least, most = RecordType(data[1]).lengths
                 legal = least <= value <= most
@@ -147,8 +159,11 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
         raise RecordError("too long", tag + TAG_BYTES, f"a body of {length} bytes ends before")
     if any(data[end:tag]):
         raise RecordError("padding", end, "not zero")
-    if len(data) > tag and data[tag:] != encode_tail(zlib.crc32(data[:end]), 0)[: len(data) - tag]:
-        raise RecordError("tag", tag, "wrong CRC-32")
+    # A CRC is looked at as it comes; the tag of a cipher only as a whole.
+    if len(data) > tag and (channel.is_clear or len(data) == tag + TAG_BYTES):
+        _, right = channel.uncover(seq, data[: HEADER.size], data[HEADER.size : end])
+        if data[tag:] != right[: len(data) - tag]:
+            raise RecordError("tag", tag, "wrong CRC-32" if channel.is_clear else "wrong")
     if complete and len(data) < tag + TAG_BYTES:
         raise RecordError("cut short", len(data), f"a body of {length} bytes goes on")
     if not complete and len(data) == tag + TAG_BYTES:
@@ -156,12 +171,12 @@ def check_record(data: bytes, *, seq: int, complete: bool) -> int | None:
     return length
 
 
-def decode_record(data: bytes, *, seq: int) -> Record:
+def decode_record(data: bytes, *, seq: int, channel: Channel = CLEAR) -> Record:
     """The record in ``data``; raises :class:`RecordError` unless all of it is as it must be."""
-    length = check_record(data, seq=seq, complete=True)
+    length = check_record(data, seq=seq, complete=True, channel=channel)
     assert length is not None
     flags = RecordFlag(data[2])
-    body = data[HEADER.size : HEADER.size + length]
+    body, _ = channel.uncover(seq, data[: HEADER.size], data[HEADER.size : HEADER.size + length])
     return Record(RecordType(data[1]), RecordFlag.SOM in flags, RecordFlag.EOM in flags, seq, body)
 
 

@@ -5,6 +5,7 @@ import enum
 from interlock.wires import Event
 
 ARGUMENTS: dict[str, int] = {
+    "key": 0,
     "level": 1,
     "reopen": 1,
     "roll": 1,
@@ -77,6 +78,7 @@ INNER_EVENTS = frozenset(
 """What may still happen inside a node whose gates an alarm has closed: nothing of it can leave any more."""
 
 GATED_EVENTS = INNER_EVENTS | {
+    "key",
     "up",
     "open",
     "close",
@@ -107,9 +109,12 @@ class Rule(enum.StrEnum):
     OPENED_DRAWN = "gates open after every word was drawn, once a session"
     OPENED_ENDED = "gates open after every epoch of the session before has ended"
 
+    KEY_SENT = "no keys were sent"
+    KEY_OPEN = "keys are taken between epochs"
     UP_DOWN = "up rises when it is low"
     UP_CLOSED = "up stays low while the channel is closed"
     UP_HEARD = "up stays low until the peer has heard that it fell"
+    UP_KEYED = "up of a sealed link stays low without keys"
     OPEN_LEVELS = "an epoch opens when both ends are up and have heard each other"
     END_OPEN = "only an open epoch ends"
     END_REASON = "an epoch ends for a reason"

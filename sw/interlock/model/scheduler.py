@@ -146,9 +146,8 @@ def choices(node: GoldenNode, cycle: int) -> Iterator[Choice]:
 
 
 def _endings(node: GoldenNode) -> Iterator[Choice]:
-    is_open = node.session.state is State.OPEN
     for slot, link in enumerate(node.links):
-        if link.open and (link.lost or link.closed or not is_open):
+        if link.open and (node.must_end(slot) or slot == node.next_keys_slot):
             yield "end", (slot,)
         elif link.open and node.fault(slot) is not None:
             yield "close", (slot,)
@@ -159,13 +158,19 @@ def _endings(node: GoldenNode) -> Iterator[Choice]:
 
 
 def _levels(node: GoldenNode) -> Iterator[Choice]:
+    keys_for = node.next_keys_slot
+    is_for_closed = keys_for is not None and not any(
+        link.open for slot, link in enumerate(node.links) if slot == keys_for
+    )
+    if is_for_closed and node.session.state is State.OPEN:
+        yield "key", ()
     for slot, link in enumerate(node.links):
         if node.reopen_asked[slot]:
             yield "reopen", (slot,)
         if node.session.state is State.OPEN:
             if link.can_open:
                 yield "open", (slot,)
-            elif not (link.up or link.closed or link.peer.heard):
+            elif not (link.up or link.closed or link.peer.heard or link.lacks_keys):
                 yield "up", (slot,)
         if link.level_is_next:
             yield "level", (slot,)

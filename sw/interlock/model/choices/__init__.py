@@ -16,6 +16,7 @@ CHOICES: dict[str, Callable[..., None]] = {
         session.alarm,
         session.draw,
         session.opened,
+        epochs.key,
         epochs.level,
         epochs.up,
         epochs.open_,

@@ -3,11 +3,22 @@
 from typing import TYPE_CHECKING
 
 from interlock.model.egress import Sending
+from interlock.model.keys import LinkKeys
 from interlock.model.schedule import Rule
-from interlock.model.session import State
 
 if TYPE_CHECKING:
     from interlock.model.node import GoldenNode
+
+
+def key(node: "GoldenNode") -> None:
+    slot = node.next_keys_slot
+    if slot is None:
+        raise node.illegal(Rule.KEY_SENT)
+    if slot < len(node.links) and node.links[slot].open:
+        raise node.illegal(Rule.KEY_OPEN)
+    frame = node.keys_in.queue.popleft()
+    if slot < len(node.links):
+        node.links[slot].take_keys(None if frame.fault else LinkKeys.decode(bytes(frame.data)))
 
 
 def level(node: "GoldenNode", slot: int) -> None:
@@ -24,6 +35,8 @@ def up(node: "GoldenNode", slot: int) -> None:
         raise node.illegal(Rule.UP_CLOSED)
     if link.peer.heard:
         raise node.illegal(Rule.UP_HEARD)
+    if link.lacks_keys:
+        raise node.illegal(Rule.UP_KEYED)
     link.raise_up()
 
 
@@ -32,7 +45,7 @@ def open_(node: "GoldenNode", slot: int) -> None:
     if not link.can_open:
         raise node.illegal(Rule.OPEN_LEVELS)
     link.open_epoch()
-    node.ingress[slot].begin_epoch()
+    node.ingress[slot].begin_epoch(link.keys.peer if link.keys else None)
     node.known.require_full(slot)
 
 
@@ -50,7 +63,7 @@ def end(node: "GoldenNode", slot: int) -> None:
     link = node.links[slot]
     if not link.open:
         raise node.illegal(Rule.END_OPEN)
-    if not (link.lost or link.closed or node.session.state is not State.OPEN):
+    if not node.must_end(slot) and slot != node.next_keys_slot:
         raise node.illegal(Rule.END_REASON)
     link.end_epoch()
     node.ingress[slot].end_epoch()

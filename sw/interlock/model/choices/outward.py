@@ -6,7 +6,7 @@ from interlock.model.credit import cost
 from interlock.model.egress import Cut, Exporting, Outgoing, Sending
 from interlock.model.messages import Kind
 from interlock.model.parameters import Mode
-from interlock.model.records import RecordType, control_record, encode_credit
+from interlock.model.records import RecordType, encode_credit
 from interlock.model.schedule import Rule
 
 if TYPE_CHECKING:
@@ -186,5 +186,4 @@ def full_request(node: "GoldenNode", slot: int) -> None:
 
 def _send_control(node: "GoldenNode", slot: int, type: RecordType, body: bytes = b"") -> None:
     """A record that is not of a message leaves."""
-    link = node.links[slot]
-    link.send(control_record(type, link.next_seq(), body))
+    node.links[slot].send(type, body)

@@ -67,7 +67,7 @@ def opened(node: "GoldenNode") -> None:
         flops=0,
         mode=node.parameters.mode,
         weight_table=node.parameters.weights.number,
-        flags=ProvenanceFlag.CLEAR,
+        flags=ProvenanceFlag(0) if node.parameters.is_sealed else ProvenanceFlag.CLEAR,
     )
     node.log = Log(own=own, capacity=node.parameters.log_entries, slots=len(node.links))
     session.state = State.OPEN
@@ -79,4 +79,4 @@ def _close_gates(node: "GoldenNode") -> None:
     for link in node.links:
         link.closed = False
         if not link.open:
-            link.lower_up()
+            link.take_keys(None)

@@ -1,0 +1,34 @@
+"""Somebody who looks on at one direction of a link, and was told its keys."""
+
+from interlock.model.channel import CLEAR, Channel, SealedChannel
+from interlock.wires import Level
+
+
+class Tap:
+    """Knows what protects each record that leaves.
+
+    Tell it of keys and levels in the order in which they come.
+
+    Attributes
+    ----------
+    key : bytes, optional
+        Of the epoch; None on a CLEAR link.
+    channel : Channel
+    """
+
+    def __init__(self) -> None:
+        self.key: bytes | None = None
+        self.channel: Channel = CLEAR
+        self._next: tuple[bytes, int] | None = None
+        self._is_up = False
+
+    def tell(self, key: bytes, number: int) -> None:
+        """Key and channel number of the next epoch."""
+        self._next = key, number
+
+    def see(self, level: Level) -> None:
+        """No epoch opens unless ``up`` rises, which it does not while keys are taken."""
+        if level.up and not self._is_up and self._next is not None:
+            self.key, number = self._next
+            self.channel = SealedChannel(self.key, number)
+        self._is_up = level.up
