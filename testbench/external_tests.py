@@ -19,7 +19,8 @@ from lib.recorder import Recorder, cycle_number
 from lib.streams import BeatSource, StreamSource, cycles, fields, pack, start, unpack
 
 OWN = bytes(range(16))
-CLEAR, UNADMITTED, UNLOGGED = 1, 4, 8
+UNADMITTED, UNLOGGED = 4, 8
+OWN_FLAGS = parameters()["own_flags"]
 ENTRY = MergeRequest["entry"].shape
 
 
@@ -50,7 +51,7 @@ class Bench:
         self.forget()
 
     def forget(self) -> None:
-        self.log = Log(own=Entry(OWN, 0, 1, 1, CLEAR), capacity=self.capacity)
+        self.log = Log(own=Entry(OWN, 0, 1, 1, OWN_FLAGS), capacity=self.capacity)
         self.asked: deque[tuple[int, dict]] = deque()
         self.merged: list[tuple[int, dict]] = []
         self.created = False
@@ -119,7 +120,7 @@ class Bench:
     def requests(self, message: bytes) -> list[tuple[bool, bytes]]:
         """What the log is asked for it, unless it is full."""
         mark = UNADMITTED if self.lanes else UNLOGGED
-        own = (False, Entry(OWN, 0, 1, 1, CLEAR | mark).encode())
+        own = (False, Entry(OWN, 0, 1, 1, OWN_FLAGS | mark).encode())
         return [(True, tree_digest(message[16:])), own] if self.lanes else [own]
 
 

@@ -9,7 +9,7 @@ from lib.parameters import generator, parameters
 
 
 class Peer:
-    """The far end as docs/specification.md, *Epochs of a CLEAR link*, has it: the rules a second time."""
+    """The far end as docs/specification.md, *Epochs*, has it: the rules a second time."""
 
     def __init__(self) -> None:
         self.up = self.heard = self.open = False
@@ -28,7 +28,7 @@ class Peer:
 async def start(dut) -> None:
     for name in ("session_open", "close", "reopen", "peer__up", "peer__heard"):
         getattr(dut, name).value = 0
-    dut.clean.value = 1
+    dut.clean.value = dut.keyed.value = 1
     dut.rst.value = 1
     cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
     for _ in range(3):
@@ -65,18 +65,21 @@ async def epochs_never_mix(dut):
         beats.clear()
 
     session_open = node_was_open = peer_was_open = False
+    keyed = True
     for _ in range(30000):
         await FallingEdge(dut.clk)
         node_open, peer_open = bool(int(dut.open.value)), peer.open
         quiet -= 1
         if quiet <= 0 and rng.random() < 0.02:
-            who = rng.choice(("node", "peer"))
+            who = rng.choice(("node", "keys", "peer"))
             if who == "node":
                 session_open = not session_open
+            elif who == "keys":
+                keyed = not keyed
             else:
                 peer.allowed = not peer.allowed
             quiet = 2 * delay + 4
-        dut.session_open.value = session_open
+        dut.session_open.value, dut.keyed.value = session_open, keyed
         # A channel can only be closed by what arrives in its epoch.
         closing = node_open and rng.random() < 0.005
         dut.close.value = closing
@@ -111,6 +114,29 @@ async def epochs_never_mix(dut):
             epoch["peer"] += 1
             sent["peer"] = 0
     assert epochs_seen > 10, epochs_seen
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def without_keys_there_is_no_epoch(dut):
+    """``up`` waits for them, an epoch ends with them, and ``down`` says when nothing is left of it."""
+    await start(dut)
+    dut.session_open.value, dut.keyed.value = 1, 0
+    for _ in range(10):
+        await FallingEdge(dut.clk)
+        assert levels(dut) == (False, False)
+        assert dut.down.value == 1
+    dut.keyed.value = 1
+    await FallingEdge(dut.clk)
+    assert (dut.own__up.value, dut.open.value, dut.down.value) == (1, 0, 0)
+    dut.peer__up.value = dut.peer__heard.value = 1
+    await FallingEdge(dut.clk)
+    assert (dut.open.value, dut.opened.value) == (1, 1)
+    dut.keyed.value = 0
+    seen = []
+    for _ in range(3):
+        await FallingEdge(dut.clk)
+        seen.append([int(getattr(dut, name).value) for name in ("own__up", "open", "ended", "down")])
+    assert seen == [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

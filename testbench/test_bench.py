@@ -8,8 +8,7 @@ from interlock.bench import core, traffic
 from interlock.bench.against_cocotb import SpeedFigures, compare
 from interlock.bench.core import CoreFigures, measure
 from interlock.bench.pair import BenchFailed, Pair
-from interlock.bench.report import FIGURES, MAIN, OTHERS
-from interlock_hdl.config import InterlockConfig
+from interlock.bench.report import FIGURES, MAIN, OTHERS, clear
 
 PREFIX_BEATS = {4: 24, 16: 6}  # header, descriptor, the entry that changes, tag
 PAYLOAD_BEATS = {4: 2048, 16: 512}
@@ -20,7 +19,7 @@ MESSAGE_BEATS = {n: PREFIX_BEATS[n] + PAYLOAD_BEATS[n] + 2 * FRAMING_BEATS[n] fo
 
 @pytest.fixture(scope="module", params=(MAIN, *OTHERS), ids=lambda beat_bytes: f"beats{beat_bytes}")
 def figures(request):
-    return measure(InterlockConfig(beat_bytes=request.param))
+    return measure(clear(request.param))
 
 
 def test_there_is_no_idle_cycle_within_a_message_in_either_direction(figures):
@@ -58,7 +57,7 @@ def test_the_batch_engine_is_ten_times_as_fast_as_cocotb():
     """The best of three comparisons: whatever else the machine does makes one side of one of them slower."""
     ratios = []
     while len(ratios) < 3 and max(ratios, default=0) < 10:
-        speed = compare(InterlockConfig())
+        speed = compare(clear(MAIN))
         assert speed.batch_vs_cocotb == speed.batch_cycles_per_second / speed.cocotb_cycles_per_second
         ratios.append(speed.batch_vs_cocotb)
     assert max(ratios) >= 10
@@ -98,11 +97,11 @@ def test_a_file_that_cannot_be_written_is_found_out_first(path, monkeypatch, tmp
 
 
 def test_what_does_not_happen_is_an_error():
-    with Pair(InterlockConfig()) as both, pytest.raises(BenchFailed, match="within 10 cycles did not"):
+    with Pair(clear(MAIN)) as both, pytest.raises(BenchFailed, match="within 10 cycles did not"):
         both.run_until(lambda: False, within=10)
 
 
 def test_bytes_that_changed_are_an_error():
     one, other = traffic.message(0, 16), traffic.message(1, 16)
-    with Pair(InterlockConfig()) as both, pytest.raises(BenchFailed, match="not as they were sent"):
+    with Pair(clear(MAIN)) as both, pytest.raises(BenchFailed, match="not as they were sent"):
         both.send([[one], []], released=[[other], []])

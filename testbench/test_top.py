@@ -4,7 +4,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from interlock_hdl.config import InterlockConfig, IssuePort
+from interlock_hdl.config import InterlockConfig, IssuePort, LinkProfile
 from interlock_hdl.profiles import PROFILES
 from interlock_hdl.top import InterlockTop
 from lib.pair import PairOfTops
@@ -17,8 +17,9 @@ MESSAGE_BYTES = 256
 MODULES = ("top_tests", "top_storm_tests", "top_cut_tests", "top_register_tests")
 
 
-def pair() -> PairOfTops:
+def pair(profile: LinkProfile) -> PairOfTops:
     config = InterlockConfig(
+        profile=profile,
         beat_bytes=BEAT_BYTES,
         links=1,
         issue_ports=(IssuePort(peak=32),),
@@ -29,20 +30,31 @@ def pair() -> PairOfTops:
     return PairOfTops(config=config, status_period_log2=STATUS_PERIOD_LOG2)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_two_tops_over_axi(module):
+def run_pair(profile: LinkProfile, module: str) -> None:
     run(
-        pair(),
+        pair(profile),
         module,
         parameters={
             "beat_bytes": BEAT_BYTES,
             "message_bytes": MESSAGE_BYTES,
             "status_period_log2": STATUS_PERIOD_LOG2,
+            "sealed": profile is LinkProfile.SEALED,
         },
     )
 
 
-@pytest.mark.parametrize("profile", ["small", "ice40"])
+@pytest.mark.parametrize("module", MODULES)
+def test_two_tops_over_axi(module):
+    run_pair(LinkProfile.CLEAR, module)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("module", MODULES)
+def test_two_tops_with_sealed_links(module):
+    run_pair(LinkProfile.SEALED, module)
+
+
+@pytest.mark.parametrize("profile", ["small", "ice40", "default"])
 def test_no_combinational_path_leads_through_a_top(profile, tmp_path):
     assert combinational_paths(InterlockTop(config=PROFILES[profile].config), tmp_path) == set()
 

@@ -106,7 +106,7 @@ def test_every_profile_is_a_build_that_can_be():
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--profile", "huge", "-o", "x.v"], "no profile 'huge': there are default, small, ice40"),
+        (["--profile", "huge", "-o", "x.v"], "no profile 'huge': there are default, clear, small, ice40"),
         ([], "where to? Say -o FILE"),
         (["-o", "interlock.vhd"], "must end with .v"),
         (["-o", "no/such/folder/interlock.v"], "no such folder"),

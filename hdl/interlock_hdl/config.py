@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from interlock_hdl.beat import BEAT_BYTES
+from interlock_hdl.crypto.aes_sbox import SBoxStyle
 from interlock_hdl.crypto.gcm import INTERVALS
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
 from interlock_hdl.record import RECORD_MAX_LENGTH, Mode, ProvenanceFlag
@@ -152,6 +153,8 @@ class InterlockConfig:
         Of all links.
     cipher_interval : int
         Of sealed links: cycles that a block of 16 bytes takes, 1, 2 or 14, both ways.
+    s_boxes : SBoxStyle
+        What their S-boxes are made of.
     rekey_bits, stop_bits : int
         Of sealed links, see :class:`Seal`; other than 24 and 48 for tests.
     """
@@ -167,6 +170,7 @@ class InterlockConfig:
     digest_lanes: int = 1
     profile: LinkProfile = LinkProfile.SEALED
     cipher_interval: int = 14
+    s_boxes: SBoxStyle = SBoxStyle.BLOCK_RAM
     rekey_bits: int = 24
     stop_bits: int = 48
 

@@ -130,6 +130,7 @@ class Links(wiring.Component):
             "beat_bytes": config.beat_bytes,
             "links": config.links,
             "interval": config.cipher_interval,
+            "s_boxes": config.s_boxes,
             "rekey_bits": config.rekey_bits,
             "stop_bits": config.stop_bits,
         }

@@ -10,6 +10,7 @@ from interlock_hdl.axi.stream import AxisInput, AxisOutput
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.events import OpEvent
 from interlock_hdl.interlock import Interlock
+from interlock_hdl.link_keys import WORD_BYTES
 from interlock_hdl.ports import LinkLevels
 from interlock_hdl.registers.block import RegisterBlock
 from interlock_hdl.registers.map import read
@@ -49,6 +50,11 @@ class InterlockTop(wiring.Component):
     m_axis_link0_tx, s_axis_link0_rx … : Out, In (AxiStream)
     link0_tx, link0_rx … : Out, In (LinkLevels)
         The levels beside them.
+    s_axis_keys : In(AxiStream of 4 bytes)
+        Sealed builds only: keys of the links, from whoever shook hands with the other end, over wires that
+        nobody else sees (docs/specification.md, *Keys*).
+    keys_wanted, session_id : Out(links), Out(128)
+        Sealed builds only: links that wait for keys, and whom the other end must be told of.
     s_axis_random : In(AxiStream, unframed)
         Entropy for the session id.
     maker, serial : In(32)
@@ -82,6 +88,12 @@ class InterlockTop(wiring.Component):
                 f"s_axis_link{i}_rx": In(stream),
                 f"link{i}_rx": In(LinkLevels()),
             }
+        if config.is_sealed:
+            members |= {
+                "s_axis_keys": In(AxiStream(WORD_BYTES)),
+                "keys_wanted": Out(config.links),
+                "session_id": Out(128),
+            }
         super().__init__(
             members
             | {
@@ -109,6 +121,14 @@ class InterlockTop(wiring.Component):
             wiring.connect(m, link.tx_levels, wiring.flipped(getattr(self, f"link{i}_tx")))
             wiring.connect(m, wiring.flipped(getattr(self, f"link{i}_rx")), link.rx_levels)
             m.d.comb += link.enable.eq(interlock.is_open & interlock.link_open[i])
+        if self.config.is_sealed:
+            m.submodules.keys = keys = AxisInput(beat_bytes=WORD_BYTES)
+            wiring.connect(m, wiring.flipped(self.s_axis_keys), keys.i)
+            wiring.connect(m, keys.o, interlock.keys)
+            m.d.comb += [
+                self.keys_wanted.eq(interlock.keys_wanted),
+                self.session_id.eq(interlock.session_id),
+            ]
         self._registers(m, interlock)
         return m
 

@@ -59,7 +59,7 @@ PLENTY = 1 << 40
 
 
 class Peer:
-    """Keeps every rule of *Epochs of a CLEAR link* for its end, and says what a test wants it to say.
+    """Keeps every rule of *Epochs* for its end, and says what a test wants it to say.
 
     Parameters
     ----------

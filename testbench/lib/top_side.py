@@ -11,6 +11,7 @@ from interlock.model.summary import Summary
 from interlock_hdl.registers.map import read
 
 from lib.axi import Rules, content, registers, sink, source
+from lib.parameters import parameters
 
 MULTIPLY_ADD = 0x21
 HEADER_BYTES = 16
@@ -51,6 +52,8 @@ class Side:
         self.rx = sink(dut, f"{name}__m_axis_rx", **options, **cleared)
         self.host_in = source(dut, f"{name}__s_axis_host", **options)
         self.host_out = sink(dut, f"{name}__m_axis_host", **options)
+        if parameters()["sealed"]:
+            self.keys = source(dut, f"{name}__s_axis_keys", **options)
         self.noise = source(dut, f"{name}__s_axis_random", **options)
         for _ in range(200):
             self.noise.send_nowait(random.randbytes(8))
@@ -77,6 +80,12 @@ class Side:
                 while request.value:
                     await edge
                 done.value = 0
+
+    @property
+    def wants_keys(self) -> bool:
+        """Its link waits for keys, and none are on their way."""
+        is_open = bool(self.port("status_open").value)
+        return is_open and bool(self.port("keys_wanted").value) and self.keys.idle()
 
     async def compute(self, multiply_adds: int) -> None:
         """One op event; twice as many FLOPs."""

@@ -15,9 +15,9 @@ class AxisLink(wiring.Component):
     The levels are delayed as the beats are, so that to a peer this is one more stage of the pipe between
     two nodes.  The one difference from a pipe: a level may fall before a beat that the peer does not take.
     That beat is of an epoch that has ended then, and a peer discards it; so that it never meets a *new*
-    epoch, ``up`` does not rise again before the stage is empty (docs/specification.md, *Epochs of a CLEAR
-    link*).  The end mark of a cut record waits until the peer has seen ``up`` fall, for within an open epoch
-    it would be a broken rule, and close the channel.
+    epoch, ``up`` does not rise again before the stage is empty (docs/specification.md, *Epochs*).  The end
+    mark of a cut record waits until the peer has seen ``up`` fall, for within an open epoch it would be a
+    broken rule, and close the channel.
 
     Inwards a record begins after ``tlast``, and after the peer's ``up`` was low: a peer that was reset within
     a record needs no ``tlast``.

@@ -9,6 +9,7 @@ from interlock_hdl.config import InterlockConfig
 from interlock_hdl.interlock import Interlock
 
 from interlock.bench import traffic
+from interlock.bench.keyed import give_keys, play_peer
 from interlock.device.rtl import Rtl
 from interlock.errors import InterlockError
 from interlock.model.records import HEADER, RecordFlag, RecordType
@@ -138,6 +139,13 @@ class Pair:
         self.run_until(lambda: not any(end.rtl.get("clear_request") for end in self.ends), within=wipe)
         for end in self.ends:
             end.rtl.set("clear_done", 0)
+        self.run_until(lambda: all(end.rtl.get("is_open") for end in self.ends))
+        if config.is_sealed:
+            ids = [end.rtl.get("session_id").to_bytes(16) for end in self.ends]
+            for number, end in enumerate(self.ends):
+                give_keys(
+                    end.rtl, traffic.SLOT, peer=ids[not number], send=100 + number, receive=101 - number
+                )
         self.run_until(lambda: all(end.rtl.get("link_open") for end in self.ends))
         self.run(SETTLING)
         self.forget()
@@ -156,12 +164,16 @@ class Pair:
 
     def fill_logs(self) -> None:
         """A third party on another link tells both ends of what it knows."""
+        channels = [
+            play_peer(end.rtl, traffic.OTHER_SLOT, peer=traffic.THIRD_PARTY, is_sealed=self.config.is_sealed)
+            for end in self.ends
+        ]
         for end in self.ends:
             end.rtl.push(OTHER_RX, [Level(up=True, heard=False), Level(up=True, heard=True)])
         self.run_until(lambda: all(end.rtl.get("link_open") == 0b11 for end in self.ends))
         self.run(SETTLING)
-        for end in self.ends:
-            end.rtl.push(OTHER_RX, traffic.greeting())
+        for end, channel in zip(self.ends, channels, strict=True):
+            end.rtl.push(OTHER_RX, traffic.greeting(channel))
         header = traffic.HEADER_BYTES // self.config.beat_bytes
         self.run_until(lambda: all(len(end.rx) == header for end in self.ends))
         self.run(SETTLING)

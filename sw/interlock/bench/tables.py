@@ -53,6 +53,33 @@ def digest_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def crypto_table(result: dict[str, Any]) -> Table:
+    """A row for each block and speed, and the whole path below."""
+    path = result["path"]
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    table = Table(
+        title=f"Seal and Open, {result['links']} channels: bytes of bodies a cycle, records back to back",
+        title_justify="left",
+        caption=f"a whole Interlock at one cycle a block: {path['wire_beats_per_cycle']:.3g} beats a cycle "
+        f"on the link within a message, both ends sending; {versions}",
+        caption_justify="left",
+    )
+    figures = result["figures"]
+    sizes = list(dict.fromkeys(one["bytes"] for one in figures))
+    names = ("block", "cycles a block", "channels", *(f"{size} bytes" for size in sizes))
+    for heading in (*names, "of ideal", "latency"):
+        table.add_column(heading, justify="right")
+    rows: dict[tuple[str, int, bool], list[dict[str, Any]]] = {}
+    for one in figures:
+        rows.setdefault((one["block"], one["interval"], one["alternating"]), []).append(one)
+    for (block, interval, alternating), cells in rows.items():
+        rates = (f"{one['bytes_per_cycle']:.2f}" for one in cells)
+        ideal = f"{min(one['of_ideal'] for one in cells):.3f}"
+        latency = f"{cells[0]['latency_cycles']} … {cells[-1]['latency_cycles']}"
+        table.add_row(block, str(interval), "in turn" if alternating else "one", *rates, ideal, latency)
+    return table
+
+
 def log_table(result: LogReport) -> Table:
     """A column for each size."""
     table = Table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from interlock.model.channel import CLEAR, Channel
 from interlock.model.log import ENTRY_BYTES, Entry, ProvenanceFlag
 from interlock.model.messages import HEADER, STREAM, STREAM_HEADER, Kind, Message
 from interlock.model.parameters import Mode
@@ -27,6 +28,15 @@ HEADER_BYTES = HEADER.size
 _PEER_MAKER = 0xBE9C
 
 
+def _source(number: int) -> bytes:
+    """Session id of a source that a third party tells of."""
+    return _PEER_MAKER.to_bytes(4) + number.to_bytes(12)
+
+
+THIRD_PARTY = _source(1)
+"""Session id of whoever greets."""
+
+
 def message(number: int, payload_bytes: int = MESSAGE_BYTES) -> Segment:
     """PEER message ``number``; the bytes of its payload tell it from others."""
     payload = bytes((number + i * i) & 0xFF for i in range(payload_bytes))
@@ -41,19 +51,17 @@ def stream(number: int, payload_bytes: int = MESSAGE_BYTES) -> Segment:
     return Segment(header + descriptor + whole[HEADER_BYTES:], first=True, last=True)
 
 
-def greeting() -> list[Segment]:
+def greeting(channel: Channel = CLEAR) -> list[Segment]:
     """What a peer says first: a large grant, and an empty message that tells of another source."""
     entries = [
-        Entry(
-            _PEER_MAKER.to_bytes(4) + number.to_bytes(12), 1000 * number, Mode.EVENTS, 1, ProvenanceFlag.CLEAR
-        )
+        Entry(_source(number), 1000 * number, Mode.EVENTS, 1, ProvenanceFlag.CLEAR)
         for number in range(1, LOG_ENTRIES - 1)
     ]
     records = [
         Record(RecordType.CREDIT, som=False, eom=False, seq=0, body=GRANT.to_bytes(8)),
         Record(RecordType.PREFIX, som=True, eom=True, seq=1, body=encode_prefix(entries)),
     ]
-    return [Segment(record.encode(), first=True, last=True) for record in records]
+    return [Segment(record.encode(channel), first=True, last=True) for record in records]
 
 
 def beats(segments: Sequence[Segment], beat_bytes: int) -> int:

@@ -2,6 +2,7 @@
 
 import enum
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from interlock.bench import digest
+from interlock.bench import crypto, digest
 from interlock.bench.log_report import log_report
 from interlock.bench.report import report
 from interlock.bench.synth import SEEDS
-from interlock.bench.tables import core_table, digest_table, log_table
+from interlock.bench.tables import core_table, crypto_table, digest_table, log_table
 from interlock.synthesis.parts import Part
 
 
@@ -22,6 +23,7 @@ class Subject(enum.StrEnum):
     """What is measured."""
 
     CORE = "core"
+    CRYPTO = "crypto"
     DIGEST = "digest"
     LOG = "log"
     SYNTH = "synth"
@@ -32,6 +34,7 @@ def bench(
         Subject,
         typer.Argument(
             help="core: the Interlock block alone, and the batch engine against cocotb. "
+            "crypto: what seals and opens records, by speed of its cipher and size of records. "
             "digest: the tree digest, by lanes and size of messages. "
             "log: the log in block RAM, of three sizes, and what DELTA prefixes save. "
             "synth: blocks on FPGAs, by the open flow; what was computed before is not computed again."
@@ -96,16 +99,19 @@ def _measure(subject: Subject) -> tuple[dict[str, Any], Table]:
         case Subject.CORE:
             core = report()
             return core.as_dict(), core_table(core)
+        case Subject.CRYPTO:
+            ciphers = _with_progress(crypto.report, crypto.STEPS)
+            return ciphers, crypto_table(ciphers)
         case Subject.DIGEST:
-            digests = _digest()
+            digests = _with_progress(digest.report, len(digest.LANES) * len(digest.SIZES))
             return digests, digest_table(digests)
         case _:
             log = log_report()
             return log.as_dict(), log_table(log)
 
 
-def _digest() -> dict[str, Any]:
-    """Measures, with a progress bar: it takes a minute."""
+def _with_progress(measure: Callable[..., dict[str, Any]], steps: int) -> dict[str, Any]:
+    """Measures, with a progress bar: it takes minutes."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -114,5 +120,5 @@ def _digest() -> dict[str, Any]:
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        row = bar.add_task("measuring", total=len(digest.LANES) * len(digest.SIZES))
-        return digest.report(progress=lambda: bar.advance(row))
+        row = bar.add_task("measuring", total=steps)
+        return measure(progress=lambda: bar.advance(row))
