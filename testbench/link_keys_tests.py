@@ -140,13 +140,8 @@ class Bench:
         assert self.opened[slot, keys.channel] == 1, "an epoch has the keys of one before"
 
 
-def crossed(test):
-    return cocotb.test(timeout_time=20, timeout_unit="ms")(
-        cocotb.parametrize((("keys", "stores"), list(crossings(2))))(test)
-    )
-
-
-@crossed
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize((("keys", "stores"), crossings(2)))
 async def every_epoch_has_keys_of_its_own(dut, keys, stores):
     """Messages for any slot at any time, right and wrong ones; keys that are used up; sessions that end."""
     bench = Bench(dut, keys=keys, stores=stores)

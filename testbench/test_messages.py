@@ -19,7 +19,7 @@ from lib.parameters import default_seed
 from lib.script import Script, payload_of
 from lib.settle import outstanding
 
-TROUBLES = [("wide", REQUESTS), ("wide", ATTACKS), ("bare", ROLLS), ("bare", PEACE)]
+TROUBLES = [("wide", REQUESTS), ("sealed", ATTACKS), ("bare", ROLLS), ("bare", PEACE)]
 MESSAGES = 600
 """Of each: all of them are about a minute's work for one core."""
 

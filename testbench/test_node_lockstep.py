@@ -53,7 +53,7 @@ def test_random_clusters_never_leave_lockstep(build, trouble):
     assert tally.choices["key"] > 20 or build != "sealed"
 
 
-@pytest.mark.parametrize("build", ["narrow", "wide"])
+@pytest.mark.parametrize("build", ["narrow", "sealed"])
 def test_rogue_peers_and_hosts_never_break_lockstep(build):
     seed = default_seed() * 1000
     tally = Tally()
@@ -61,7 +61,12 @@ def test_rogue_peers_and_hosts_never_break_lockstep(build):
         print(f"Rogues({number}, config={build})")
         tally.add(Rogues(number, config=BUILDS[build]).run())
     print(tally)
-    others = {"tx_refuse", "cut", "abort"}  # its programs are honest, and know of no streams
+    others = {
+        "tx_refuse",
+        "cut",
+        "abort",
+        "key",
+    }  # programs are honest, and know of no streams; links are CLEAR
     never = (ARGUMENTS.keys() | {"sample"}) - tally.choices.keys() - others
     assert not never, f"these choices were never made: {never}"
     assert tally.choices["close"] > 50

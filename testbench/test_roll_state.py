@@ -1,10 +1,10 @@
 """After a roll, whatever was under way, nothing in a node tells of the time before."""
 
-from lib.nodes import clear_config
+from interlock_hdl.config import InterlockConfig
 from lib.parameters import generator
 from lib.roll_bench import MOMENTS, NODE, SECOND, RollBench, compared
 
-SMALL = clear_config(beat_bytes=16, links=2, message_bytes=4608, log_entries=12)
+SMALL = InterlockConfig(beat_bytes=16, links=2, message_bytes=4608, log_entries=12)
 ROUNDS = 3
 """Rolls for each of ``MOMENTS``."""
 

@@ -100,7 +100,7 @@ class Node(Protocol):
 
     @property
     def session_id(self) -> bytes | None:
-        """Of the session whose gates are open."""
+        """Of the session whose gates are open, and that no roll is about to end."""
 
     def roll(self) -> None:
         """The host asks for a new session, in the next cycle that runs.  Keys on their way are lost."""

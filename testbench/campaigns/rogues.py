@@ -12,7 +12,7 @@ from interlock.wires import Level, RawBeat, Segment
 from interlock_hdl.config import InterlockConfig
 from lib.garbage import garbage
 from lib.jobs import load_bytes, queue_words
-from lib.nodes import lockstep_node
+from lib.nodes import limits, lockstep_node
 from lib.peer import PLENTY, reseal
 from lib.settle import outstanding
 
@@ -47,7 +47,13 @@ class Rogues:
         self.golden = self.node.golden
         self.watched = self.node.node
         self.peers = [
-            RoguePeer(self.node, slot, session_id=0xA0 + slot, beat_bytes=config.beat_bytes)
+            RoguePeer(
+                self.node,
+                slot,
+                session_id=0xA0 + slot,
+                beat_bytes=config.beat_bytes,
+                limits=limits(config),
+            )
             for slot in range(self.config.links)
         ]
         self.node.push_random(self.random.getrandbits(32) for _ in range(1000))

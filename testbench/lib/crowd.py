@@ -46,6 +46,8 @@ class Crowd:
             Peer(node, slot, session_id=0xA0 + slot, beat_bytes=config.beat_bytes)
             for slot in range(config.links)
         ]
+        # A cipher takes its time, and what waits for it when an epoch ends does not happen.
+        self._full = FULL // (config.cipher_interval if config.is_sealed else 1)
         self._inputs = [queue.name for queue in node.rtl.interface.queues if queue.is_input]
         self._outputs = ["host_out", *(f"links__{slot}__tx" for slot in range(config.links))]
 
@@ -54,6 +56,7 @@ class Crowd:
         random = self.random
         for port in (*self._outputs, *self._inputs):
             self.node.rtl.pause(port, random.choice((0, 0, 0.1, 0.5, 0.9)), seed=random.getrandbits(30))
+        self._wish = wish
         self._scripts = [self._script(wish) for _ in range(CHOICES)]
         self._words = 0
         self._flops = 0  # of the peers
@@ -93,7 +96,7 @@ class Crowd:
         if random.random() < 0.5 and node.rtl.waiting("host_in") < FULL:
             self._tell()
         for peer in self._peers:
-            if peer.is_open and node.rtl.waiting(f"links__{peer.slot}__rx") < FULL:
+            if peer.is_open and node.rtl.waiting(f"links__{peer.slot}__rx") < self._full:
                 self._speak(peer)
             if random.random() < 0.02:
                 peer.fall()
@@ -158,7 +161,7 @@ class Crowd:
                 peer.send([peer.prefix(peer.entry()), peer.record(RecordType.ABORT, b"")])
             case 3:
                 peer.send(long(peer))
-            case 4 if random.random() < 0.2:
+            case 4 if self._wish == "close" or random.random() < 0.2:
                 peer.send([bytes(48)])
             case _:
                 records = self._message(peer)

@@ -43,6 +43,11 @@ def sealed_config(beat_bytes: int = 16, links: int = 2, *, cipher_interval: int 
     )
 
 
+def limits(config: InterlockConfig) -> dict[str, int]:
+    """When keys of a build's sealed links are followed, and used up: what a peer must know."""
+    return {"rekey_bits": config.rekey_bits, "stop_bits": config.stop_bits}
+
+
 BUILDS = {
     "wide": small_config(16),
     "narrow": small_config(4),

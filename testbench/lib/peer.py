@@ -1,6 +1,6 @@
 """The other end of a link, in software."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from zlib import crc32
 
@@ -21,6 +21,7 @@ from interlock.model.records import (
 from interlock.wires import Level, Node, RawBeat, Segment
 
 from lib.clear import encode_tail
+from lib.peer_keys import PeerKeys
 
 
 def entry(
@@ -71,6 +72,8 @@ class Peer:
     beat_bytes : int
     credit : int, optional
         What it grants at the start of each epoch, if anything.
+    limits : mapping, optional
+        See :class:`PeerKeys`.
 
     Attributes
     ----------
@@ -81,7 +84,7 @@ class Peer:
     seq : int
         Of the next record that it makes.
     records : list of bytes
-        What the node has sent in this epoch, whole records.
+        What the node has sent in this epoch, whole records, as they would be on a CLEAR link.
     """
 
     def __init__(
@@ -92,12 +95,14 @@ class Peer:
         session_id: int,
         beat_bytes: int = 16,
         credit: int | None = PLENTY,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self.beat_bytes = beat_bytes
         self.credit = credit
         self._node = node
         self.slot = slot
         self.session_id = session_id
+        self._keys = PeerKeys(node, slot, session_id, limits or {})
         self.wants_up = True
         self.own = self.seen = Level(up=False, heard=False)
         self._begin()
@@ -114,13 +119,15 @@ class Peer:
 
     def look(self) -> None:
         """Takes what the node has sent, and answers its levels."""
+        self._keys.agree()
         for item in self._node.pop_link(self.slot):
             if isinstance(item, Level):
+                self._keys.see(item)
                 self._answer(item)
             else:
                 self._partial += item.data
                 if item.last:
-                    self.records.append(self._partial)
+                    self.records.append(self._keys.open(self._partial))
                     self._partial = b""
         self._answer(self.seen)
 
@@ -187,8 +194,12 @@ class Peer:
         self.push([Segment(record, True, True) for record in records])
 
     def push(self, items: Iterable[Segment | RawBeat]) -> None:
-        """Sends anything."""
-        self._node.push_link(self.slot, items)
+        """Sends anything; of a sealed link, whole records sealed."""
+        self._node.push_link(self.slot, [self._on_the_wire(item) for item in items])
+
+    def _on_the_wire(self, item: Segment | RawBeat) -> Segment | RawBeat:
+        is_whole = isinstance(item, Segment) and item.first and item.last
+        return replace(item, data=self._keys.seal(item.data)) if is_whole else item
 
     @property
     def decoded(self) -> list[Record]:

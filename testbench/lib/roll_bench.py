@@ -12,7 +12,7 @@ from lib.crowd import Crowd
 from lib.nodes import MAKER, puppet_gateware
 from lib.watched import WatchedNode
 
-PATIENCE = 40_000
+PATIENCE = 400_000
 """Cycles in which gates open, or what is wished for happens."""
 NODE = "TOP.top.component."
 """Where all that is compared is.  Beside it are registers in which the bench holds the node's inputs."""
@@ -41,15 +41,17 @@ UNDER_WAY = {
     "a stream is sent, and cut": "egress.cutter.waiting",
     "an export is sent": "egress.exporter.state",
     "a grant, or a request, is sent": "egress.notices.state",
-    "a record is in the seal": "seal.running",
-    "a record comes from a link": "open_0.checks.parser.fsm_state",
-    "its body is not checked yet": "open_0.buffer.control.pending",
+    "a record is in the seal": "link_side.seal.control.entry.state",
+    "a record comes from a link": "link_side.opener.inbox_0.checks.parser.fsm_state",
+    "it is not there whole": "link_side.opener.inbox_0.buffer.control.pending",
+    "keys come": "link_side.keys.state",
+    "a link has keys": "link_side.keys.complete",
     "a record is read": "ingress.control.state",
     "entries are being merged": "ingress.control.outstanding",
     "a message is staged": "ingress.staging.buffer_0.control.pending",
     "one is released": "ingress.staging.control.release.in_progress",
-    "an epoch is open": "epoch_0.open",
-    "a channel is closed": "epoch_0.closed",
+    "an epoch is open": "link_side.epoch_0.open",
+    "a channel is closed": "link_side.epoch_0.closed",
     "an alarm has closed the gates": "session.alarm",
     "buffers are wiped": "session.wiping.value",
     "a session is drawn": "session.left.value",
@@ -127,7 +129,8 @@ class RollBench:
         return node.rtl.state()
 
     def _until_open(self) -> None:
-        assert self._crowd.run(PATIENCE, until=("opened",), step=300), "the gates do not open"
+        # In one step: nobody says anything to the new session before it is looked at.
+        assert self._crowd.run(PATIENCE, until=("opened",), step=PATIENCE), "the gates do not open"
 
     def _roll(self, words: Sequence[int]) -> None:
         """What is on its way goes on being offered for a while."""

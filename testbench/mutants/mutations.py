@@ -4,6 +4,7 @@ from mutants.crypto import CRYPTO
 from mutants.digests import DIGESTS
 from mutants.egress import EGRESS
 from mutants.ingress import INGRESS
+from mutants.keys import KEYS
 from mutants.log import LOG
 from mutants.opening import OPENING
 from mutants.rolls import ROLLS
@@ -11,4 +12,4 @@ from mutants.sealing import SEALING
 from mutants.sessions import SESSIONS
 from mutants.top import TOP
 
-MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *SEALING, *OPENING, *DIGESTS, *EGRESS, *INGRESS, *ROLLS, *TOP]
+MUTATIONS = [*SESSIONS, *LOG, *CRYPTO, *SEALING, *OPENING, *KEYS, *DIGESTS, *EGRESS, *INGRESS, *ROLLS, *TOP]

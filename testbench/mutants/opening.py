@@ -89,8 +89,8 @@ OPENING = [
     Mutation(
         name="an epoch leaves its key to the next one",
         file="open.py",
-        old="keys.forget.eq(was_open & ~self.open),",
-        new="keys.forget.eq(0),",
+        old="keys.forget.eq(self.forget | (was_open & ~self.open)),",
+        new="keys.forget.eq(self.forget),",
         test=WRONG,
     ),
     Mutation(

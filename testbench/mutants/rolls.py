@@ -33,4 +33,18 @@ ROLLS = [
         new="m.submodules.hasher = hasher",
         test=TEST,
     ),
+    Mutation(
+        name="a roll leaves the cipher's ring turning",
+        file="crypto/aes.py",
+        old="m.d.sync += [phase.eq(0), ways[0].eq(0), states[0].eq(0)]",
+        new="m.d.sync += phase.eq(0)",
+        test=TEST,
+    ),
+    Mutation(
+        name="a roll leaves the parts of a message with keys",
+        file="link_keys.py",
+        old="return ResetInserter(~self.session_open)(m)",
+        new="return m",
+        test=TEST,
+    ),
 ]

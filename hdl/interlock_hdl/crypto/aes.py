@@ -166,7 +166,9 @@ class Aes256(wiring.Component):
             queue.payload.block.eq(rounds[-1].last),
         ]
 
-        # In a wipe nothing enters; once all keys are zero, what is still inside tells nothing of them.
+        # In a wipe nothing enters, and nothing goes on round the ring; what follows is as after a reset.
+        with m.If(self.wipe):
+            m.d.sync += [phase.eq(0), ways[0].eq(0), states[0].eq(0)]
         memories = [first_keys, *keys]
         m.d.comb += [memory.wipe.eq(self.wipe) for memory in memories]
         flushing = Signal(range(self.latency))

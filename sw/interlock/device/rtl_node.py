@@ -45,6 +45,7 @@ class RtlNode:
         self.rtl.set("maker", maker)
         self.rtl.set("serial", serial)
         self._asked = {"reopen": 0, "request_full": 0}  # in the next cycle, one bit a slot
+        self._rolls_at = -1  # the cycle after which it does
 
     def push_link(self, slot: int, items: Iterable[LinkItem]) -> None:
         """The other end of link ``slot`` sends ``items``."""
@@ -64,18 +65,20 @@ class RtlNode:
 
     def wants_keys(self, slot: int) -> bool:
         """Whether link ``slot`` waits for keys, and none are on their way to this node."""
-        is_wanted = self.is_open and bool(self.rtl.get("keys_wanted") >> slot & 1)
+        is_wanted = self.session_id is not None and bool(self.rtl.get("keys_wanted") >> slot & 1)
         return is_wanted and not self.rtl.waiting("keys")
 
     @property
     def session_id(self) -> bytes | None:
-        """Of the session whose gates are open."""
-        return self.rtl.get("session_id").to_bytes(16) if self.is_open else None
+        """Of the session whose gates are open, and that no roll is about to end."""
+        is_there = self.is_open and self._rolls_at != self.cycles
+        return self.rtl.get("session_id").to_bytes(16) if is_there else None
 
     def roll(self) -> None:
         """The host asks for a new session, in the next cycle that runs.  Keys on their way are lost."""
         self.rtl.withdraw("keys")
         self.rtl.pulse("roll")
+        self._rolls_at = self.cycles
 
     def reopen(self, slot: int) -> None:
         """The host wants a closed channel back, in the next cycle that runs."""

@@ -230,13 +230,13 @@ class GoldenNode:
 
     def wants_keys(self, slot: int) -> bool:
         """Whether a link waits for keys, and none are on their way."""
-        is_open = self.session.state is State.OPEN
-        return is_open and self.links[slot].lacks_keys and not self.keys_in.queue
+        return self.session_id is not None and self.links[slot].lacks_keys and not self.keys_in.queue
 
     @property
     def session_id(self) -> bytes | None:
-        """Of the open session."""
-        return self.session.session_id if self.session.state is State.OPEN else None
+        """Of the open session, where no roll is about to end it."""
+        is_there = self.session.state is State.OPEN and not self.roll_asked
+        return self.session.session_id if is_there else None
 
     def must_end(self, slot: int) -> bool:
         """Whether the epoch of a link has a reason to end, were it open, but for keys that have come."""

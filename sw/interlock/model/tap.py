@@ -9,6 +9,11 @@ class Tap:
 
     Tell it of keys and levels in the order in which they come.
 
+    Parameters
+    ----------
+    limits : int
+        ``rekey_bits`` and ``stop_bits``, as of :class:`SealedChannel`.
+
     Attributes
     ----------
     key : bytes, optional
@@ -16,19 +21,25 @@ class Tap:
     channel : Channel
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **limits: int) -> None:
         self.key: bytes | None = None
         self.channel: Channel = CLEAR
         self._next: tuple[bytes, int] | None = None
         self._is_up = False
+        self._limits = limits
 
     def tell(self, key: bytes, number: int) -> None:
         """Key and channel number of the next epoch."""
         self._next = key, number
 
-    def see(self, level: Level) -> None:
-        """No epoch opens unless ``up`` rises, which it does not while keys are taken."""
-        if level.up and not self._is_up and self._next is not None:
+    def see(self, level: Level) -> bool:
+        """Whether the keys that were told last are in force from here on.
+
+        No epoch opens unless ``up`` rises, which it does not while keys are taken.
+        """
+        rises = level.up and not self._is_up and self._next is not None
+        if rises and self._next is not None:
             self.key, number = self._next
-            self.channel = SealedChannel(self.key, number)
+            self.channel = SealedChannel(self.key, number, **self._limits)
         self._is_up = level.up
+        return rises

@@ -1,0 +1,221 @@
+"""Attacks on sealed links, between two whole nodes in lockstep, by somebody who has no key.
+
+Whatever he does to a record closes its channel, and nothing of it, nor of anything behind it, is released.
+After that the channel is opened again, with other keys, and works.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from interlock.model.records import HEADER, RecordFlag, RecordType
+from lib.middle import Act, Middle
+from lib.nodes import BUILDS
+from lib.parameters import generator
+
+GOOD, BAD, BEHIND = 100, 200, 300
+"""Where the payloads of the messages begin to count."""
+LENGTH = 1000
+"""Bytes of a message: two records, the second with padding."""
+
+
+@pytest.fixture(scope="module")
+def middle() -> Iterator[Middle]:
+    middle = Middle(BUILDS["sealed"])
+    yield middle
+    middle.close()
+
+
+def begin(middle: Middle) -> bytes:
+    """A message passes, in an epoch in which none did before; its payload."""
+    for slot in range(2):
+        middle.taps[1].reopen(slot)
+    middle.rest()
+    middle.until(middle.is_open)
+    middle.rest()  # what waited for the epoch has left
+    middle.forget()
+    good = middle.send(0, LENGTH, seed=GOOD)
+    middle.rest()
+    assert middle.released() == [good]
+    return good
+
+
+def strike(middle: Middle, act: Act, *, closes: bool = True) -> None:
+    """Does something to the next records of link 0, and sees what comes of it."""
+    middle.forget()
+    middle.taps[0].act = act
+    bad = [middle.send(0, LENGTH, seed=seed) for seed in (BAD, BEHIND)]
+    middle.rest()
+    middle.taps[0].act = None
+    closed = middle.gateware(1).count("close")
+    assert closed == closes
+    assert middle.released() == ([] if closes else bad)
+
+
+def once(change: Callable[[bytes], list[bytes]], *, of: RecordType = RecordType.PAYLOAD) -> Act:
+    """Does that to the next record of a type, and lets everything else pass."""
+    left = [1]
+
+    def act(record: bytes) -> list[bytes]:
+        if record[1] != of or not left:
+            return [record]
+        left.pop()
+        return change(record)
+
+    return act
+
+
+def flipped(record: bytes, at: int, bit: int) -> bytes:
+    return record[:at] + bytes([record[at] ^ 1 << bit]) + record[at + 1 :]
+
+
+def test_any_bit_of_any_field_flipped(middle):
+    """One of each byte of header, padding and tag, and some of the ciphertext."""
+    random = generator()
+    size = HEADER.size + LENGTH + -LENGTH % 16 + 16
+    tail = range(size - 16 - (-LENGTH % 16), size)
+    for at in (*range(HEADER.size), *random.sample(range(HEADER.size, tail[0]), 8), *tail):
+        begin(middle)
+        strike(middle, once(lambda record, at=at: [flipped(record, at, random.randrange(8))]))
+
+
+CHANGES: dict[str, Callable[[bytes], list[bytes]]] = {
+    "replayed": lambda record: [record, record],
+    "dropped": lambda record: [],
+    "cut-in-the-header": lambda record: [record[:16]],
+    "cut-before-the-tag": lambda record: [record[:-16]],
+    "tag-cut-out": lambda record: [record[:-32] + record[-16:]],
+    "extended": lambda record: [record + bytes(16)],
+    "extended-within": lambda record: [record[:-16] + bytes(16) + record[-16:]],
+    "two-in-one": lambda record: [record + record],
+    "split": lambda record: [record[:32], record[32:]],
+    "tag-of-zeros": lambda record: [record[:-16] + bytes(16)],
+    "said-to-be-clear": lambda record: [record[:2] + bytes([record[2] | RecordFlag.CLEAR]) + record[3:]],
+    "said-to-be-the-last": lambda record: [record[:2] + bytes([record[2] ^ RecordFlag.EOM]) + record[3:]],
+    "said-to-be-another-type": lambda record: [flipped(record, 1, 0)],
+    "said-to-be-shorter": lambda record: [record[:6] + (LENGTH - 1).to_bytes(2) + record[8:]],
+    "said-to-be-later": lambda record: [flipped(record, 15, 0)],
+    "said-to-be-of-another-channel": lambda record: [flipped(record, 5, 0)],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("of", [RecordType.PREFIX, RecordType.PAYLOAD], ids=["prefix", "payload"])
+def test_a_record_that_was_changed_closes_its_channel(middle, change, of):
+    begin(middle)
+    strike(middle, once(CHANGES[change], of=of))
+
+
+def test_two_records_in_the_wrong_order(middle):
+    begin(middle)
+    kept: list[bytes] = []
+
+    def swap(record: bytes) -> list[bytes]:
+        if not kept:
+            kept.append(record)
+            return []
+        return [record, *([kept[0]] if len(kept) == 1 and not kept.append(b"") else [])]
+
+    strike(middle, swap)
+
+
+def stale(middle: Middle) -> list[bytes]:
+    """The records of the message that just passed."""
+    return [record for slot, record in middle.taps[0].seen if slot == 0 and record[1] != RecordType.CREDIT]
+
+
+def test_a_record_of_the_message_before(middle):
+    begin(middle)
+    old = stale(middle)
+    strike(middle, once(lambda record: [old[-1]]))
+
+
+def test_a_record_of_another_epoch_with_the_right_number(middle):
+    """Keys are of one epoch: what another one said in the same place is of no use."""
+    begin(middle)
+    first = list(middle.taps[0].seen)
+    middle.taps[1].push_link(0, [])
+    strike(middle, once(lambda record: []))  # ends the epoch
+    begin(middle)
+    old = {record[8:16]: record for slot, record in first if slot == 0}
+    middle.forget()
+    middle.taps[0].act = once(lambda record: [old.get(record[8:16], record[:-1] + b"?")])
+    middle.send(0, LENGTH, seed=BAD)
+    middle.rest()
+    middle.taps[0].act = None
+    assert middle.gateware(1).count("close") == 1
+    assert middle.released() == []
+
+
+def test_a_record_of_another_session(middle):
+    begin(middle)
+    old = {record[8:16]: record for slot, record in middle.taps[0].seen if slot == 0}
+    middle.taps[0].roll()
+    middle.rest()
+    middle.until(middle.is_open)
+    middle.forget()
+    middle.taps[0].act = once(lambda record: [old.get(record[8:16], record[:-1] + b"?")])
+    middle.send(0, LENGTH, seed=GOOD)
+    middle.rest()
+    middle.taps[0].act = None
+    assert middle.gateware(1).count("close") == 1
+    assert middle.released() == []
+
+
+def test_a_record_of_another_channel_with_the_right_number(middle):
+    begin(middle)
+    middle.rest()
+    for slot in range(2):
+        middle.taps[1].reopen(slot)
+    others: dict[bytes, bytes] = {}
+    middle.send(1, LENGTH, seed=GOOD)
+    middle.send(1, LENGTH, seed=GOOD)
+    middle.rest()
+    others = {record[8:16]: record for slot, record in middle.taps[0].seen if slot == 1}
+    strike(middle, once(lambda record: [others.get(record[8:16], record[:-1] + b"?")], of=RecordType.PREFIX))
+
+
+def test_a_record_that_comes_back_to_whom_it_is_from(middle):
+    """The same key must not serve both directions."""
+    begin(middle)
+    middle.send(0, LENGTH, seed=BAD, number=1)
+    middle.rest()
+    back = {record[8:16]: record for slot, record in middle.taps[1].seen if slot == 0}
+    strike(middle, once(lambda record: [back.get(record[8:16], record[:-1] + b"?")], of=RecordType.PREFIX))
+
+
+def test_a_record_of_nobody(middle):
+    random = generator()
+    begin(middle)
+    strike(middle, once(lambda record: [record[:16] + random.randbytes(len(record) - 16)]))
+    begin(middle)
+    strike(middle, once(lambda record: [random.randbytes(len(record))]))
+
+
+def test_nothing_is_in_clear_on_the_wire(middle):
+    good = begin(middle)
+    wire = b"".join(record for _, record in middle.taps[0].seen)
+    assert good[:32] not in wire
+    assert middle.gateware(0).session_id not in wire
+
+
+def test_what_nobody_changes_passes(middle):
+    begin(middle)
+    strike(middle, lambda record: [record], closes=False)
+
+
+def test_another_node_behind_the_keys_is_refused(middle):
+    """Entry 0 is the session that the keys were agreed with, or the channel closes."""
+    begin(middle)
+    middle.taps[1].peer = b"somebody else..."  # in keys that come from now on
+    strike(middle, once(lambda record: []))
+    middle.taps[1].reopen(0)
+    middle.rest()
+    middle.until(lambda: middle.is_open(0))
+    middle.forget()
+    middle.send(0, LENGTH, seed=BAD)
+    middle.rest()
+    middle.taps[1].peer = None
+    assert middle.gateware(1).count("close") == 1
+    assert middle.released() == []
+    for number in range(2):
+        assert middle.gateware(number).choices["key"] > 10
