@@ -128,7 +128,9 @@ class Bench:
                     self._check(slot, current)
 
     def _check(self, slot: int, current: list[tuple[int, int] | None]) -> None:
-        """An epoch opens: both stores have keys of one message, which no epoch had before."""
+        """An epoch opens: both stores use keys of one message, which no epoch had before."""
+        assert self.send_store.keyed[slot]
+        assert self.receive_store.keyed[slot]
         last = [
             next(key for key in reversed(store.taken) if key["slot"] == slot)
             for store in (self.send_store, self.receive_store)
@@ -211,6 +213,12 @@ async def other_keys_end_an_epoch_first(dut):
     while bench.links[0].open:
         await cycles(dut, 1)
         assert bench.send_store.taken[-1]["channel"] == first.channel
+        assert bench.taken == 1
+    while bench.taken == 1:
+        await cycles(dut, 1)
+    for _ in range(40):
+        await cycles(dut, 1)
+        assert not int(dut.wanted.value) & 1
     await bench.rest()
     assert bench.links[0].open
     assert bench.opened == {(0, first.channel): 1, (0, second.channel): 1}

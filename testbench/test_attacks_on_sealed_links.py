@@ -26,17 +26,19 @@ def middle() -> Iterator[Middle]:
 
 
 def begin(middle: Middle) -> bytes:
-    """A message passes, in an epoch in which none did before; its payload."""
-    for slot in range(2):
-        middle.taps[1].reopen(slot)
-    middle.rest()
-    middle.until(middle.is_open)
-    middle.rest()  # what waited for the epoch has left
-    middle.forget()
-    good = middle.send(0, LENGTH, seed=GOOD)
-    middle.rest()
-    assert middle.released() == [good]
-    return good
+    """Both links are open, and a message has passed; its payload."""
+    for _ in range(2):  # what meets the end of its keys is lost, but not twice
+        for slot in range(2):
+            middle.taps[1].reopen(slot)
+        middle.rest()
+        middle.until(middle.is_open)
+        middle.rest()  # what waited for the epoch has left
+        middle.forget()
+        good = middle.send(0, LENGTH, seed=GOOD)
+        middle.rest()
+        if middle.released() == [good]:
+            return good
+    raise AssertionError("nothing passes")
 
 
 def strike(middle: Middle, act: Act, *, closes: bool = True) -> None:
@@ -219,3 +221,21 @@ def test_another_node_behind_the_keys_is_refused(middle):
     assert middle.released() == []
     for number in range(2):
         assert middle.gateware(number).choices["key"] > 10
+
+
+def test_keys_that_are_used_up_are_replaced(middle):
+    """At the hard stop the epoch ends; what was on its way is lost, and the next one has other keys."""
+    begin(middle)
+    keys = middle.gateware(0).choices["key"]
+    bodies = [middle.send(0, 16 * number, seed=number) for number in range(40)]
+    middle.rest()
+    middle.until(middle.is_open)
+    middle.rest()
+    assert middle.gateware(0).choices["key"] >= keys + 2
+    assert middle.gateware(1).count("close") == 0
+    released = middle.released()[1:]
+    assert released == [body for body in bodies if body in released]
+    assert bodies[-1] in released
+    assert len(released) > 30
+    numbers = [number for _, number in middle.gateware(0).nonces]
+    assert max(numbers) == (1 << middle.config.stop_bits) - 1

@@ -106,7 +106,7 @@ class LinkKeys(wiring.Component):
         key = Signal(KEY_BITS)
         words = Signal(range(KEY_WORDS))  # that came of the part at hand
         owned = Signal(links)  # keys came, and their epoch is not over
-        complete = Signal(links)  # both were given on
+        complete = Signal(links)  # both were given on, and nothing has made them void
         here = Signal(links)  # the slot at hand
         beat, taken = self.i.p, self.i.valid & self.i.ready
         first_word = network(beat.data)
@@ -125,7 +125,7 @@ class LinkKeys(wiring.Component):
 
         claims, completes, owns, voids = (Signal(links, name=name) for name in _CHANGES)
         m.d.sync += [
-            complete.eq((complete | completes) & ~(claims | self.ended | self.drop)),
+            complete.eq((complete | completes) & ~(claims | self.drop)),
             owned.eq(((owned & ~self.ended) | owns) & ~voids),
         ]
 

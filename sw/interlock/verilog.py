@@ -41,6 +41,11 @@ _GROUPS = (
     (r"(?:m_axis_)?link(\d+)_tx_.*", "Link {}, outwards", "AXI4-Stream, and levels that travel with it"),
     (r"(?:s_axis_)?link(\d+)_rx_.*", "Link {}, inwards", "AXI4-Stream, and levels that travel with it"),
     (r"s_axis_random_.*", "Entropy", "AXI4-Stream without framing: 32 random bits a transfer, two a session"),
+    (
+        r"s_axis_keys_.*|keys_wanted|session_id",
+        "Keys of sealed links",
+        "AXI4-Stream from whoever shakes hands, over wires that nobody else sees; who wants some",
+    ),
     (r"maker|serial", "Who this device is", "constant"),
     (r"s_axil_.*", "Registers", "AXI4-Lite"),
     (r"status_.*", "Status", "changes at most once a status period"),

@@ -38,8 +38,8 @@ def sealed_config(beat_bytes: int = 16, links: int = 2, *, cipher_interval: int 
         small_config(beat_bytes, links),
         profile=LinkProfile.SEALED,
         cipher_interval=cipher_interval,
-        rekey_bits=3,
-        stop_bits=7,
+        rekey_bits=2,
+        stop_bits=5,
     )
 
 

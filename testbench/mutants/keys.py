@@ -15,18 +15,11 @@ KEYS = [
         test=BENCH,
     ),
     Mutation(
-        name="keys of an epoch that ended open the next one",
-        file="link_keys.py",
-        old="~(claims | self.ended | self.drop)",
-        new="~(claims | self.drop)",
-        test=BENCH,
-    ),
-    Mutation(
         name="keys that are used up are used on",
         file="link_keys.py",
-        old="~(claims | self.ended | self.drop)",
-        new="~(claims | self.ended)",
-        test=NODES,
+        old="& ~(claims | self.drop)",
+        new="& ~claims",
+        test="test_attacks_on_sealed_links.py::test_keys_that_are_used_up_are_replaced",
     ),
     Mutation(
         name="other keys do not wait for the end of the epoch",
