@@ -116,11 +116,16 @@ class Middle:
 
     def send(self, slot: int, length: int, *, seed: int, number: int = 0) -> bytes:
         """Has the puppet of a node send a message; its payload."""
+        return self.send_all(slot, [length], seed=seed, number=number)[0]
+
+    def send_all(self, slot: int, lengths: Sequence[int], *, seed: int, number: int = 0) -> list[bytes]:
+        """The same of several, by one script: each other one takes a place in the log."""
         script = Script()
-        script.peer(slot, length, seed=seed)
+        for length in lengths:
+            script.peer(slot, length, seed=seed)
         messages = script.messages(self.config.message_bytes)
         self.cluster.push_host(number, [Segment(message, True, True) for message in messages])
-        return payload_of(seed, -(-length // WORD_BYTES))[:length]
+        return [payload_of(seed, -(-length // WORD_BYTES))[:length] for length in lengths]
 
     def released(self, number: int = 1) -> list[bytes]:
         """Payloads of PEER messages that a node released since the last :meth:`forget`."""
