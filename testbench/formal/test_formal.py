@@ -116,33 +116,33 @@ def test_status_changes_once_a_period():
 
 
 @pytest.mark.parametrize(
-    ("proof", "parameters", "depth"),
+    ("proof", "parameters", "first", "depth"),
     [
-        (WeighingProof, {}, 8),
-        (AccumulatingProof, {}, 9),
-        (OneLaneProof, {"failing": "plain"}, 9),
-        (SessionProof, {}, 20),
-        (MergeProof, {"entries": ENTRIES}, 12),
-        (DistinctProof, {"entries": ENTRIES}, 12),
-        (ChangedProof, {"entries": ENTRIES}, 12),
-        (ReadProof, {"entries": ENTRIES}, 12),
-        (ChangeProof, {"links": 2, "entries": 2}, CHANGE_CYCLES),
-        (HashLogProof, {"requests": 3}, 21),
-        (OpenProof, {}, OPEN_CYCLES),
-        (PrefixProof, {"entries": 2}, 26),
-        (CoverProof, {}, 14),
-        (CreditProof, {"links": 2}, 22),
-        (CommitProof, {}, COMMIT_CYCLES),
-        (ReleaseProof, {"sources": 3}, 12),
-        (SealNumberProof, {"rekey_bits": 1, "stop_bits": 2}, 18),
-        (AxisOutputProof, {}, 10),
-        (RegisterBlockProof, {}, 10),
-        (StatusLimiterProof, {}, 20),
+        (WeighingProof, {}, 0, 8),
+        (AccumulatingProof, {}, 0, 9),
+        (OneLaneProof, {"failing": "plain"}, 0, 9),
+        (SessionProof, {}, 0, 20),
+        (MergeProof, {"entries": ENTRIES}, 10, 12),
+        (DistinctProof, {"entries": ENTRIES}, 8, 12),
+        (ChangedProof, {"entries": ENTRIES}, 5, 12),
+        (ReadProof, {"entries": ENTRIES}, 7, 12),
+        (ChangeProof, {"links": 2, "entries": 2}, 15, CHANGE_CYCLES),
+        (HashLogProof, {"requests": 3}, 18, 21),
+        (OpenProof, {}, 16, OPEN_CYCLES),
+        (PrefixProof, {"entries": 2}, 15, 26),
+        (CoverProof, {}, 9, 14),
+        (CreditProof, {"links": 2}, 5, 22),
+        (CommitProof, {}, 13, COMMIT_CYCLES),
+        (ReleaseProof, {"sources": 3}, 0, 12),
+        (SealNumberProof, {"rekey_bits": 1, "stop_bits": 2}, 15, 18),
+        (AxisOutputProof, {}, 0, 10),
+        (RegisterBlockProof, {}, 0, 10),
+        (StatusLimiterProof, {}, 0, 20),
     ],
 )
-def test_assumptions_leave_room_for_what_matters(proof, parameters, depth):
+def test_assumptions_leave_room_for_what_matters(proof, parameters, first, depth):
     """Assumptions that contradict each other would prove anything."""
-    prove(proof(**parameters), mode="cover", depth=depth)
+    prove(proof(**parameters), mode="cover", first=first, depth=depth)
 
 
 class OtherWeights(WeighingProof):
@@ -181,6 +181,10 @@ class Steps(wiring.Component):
                 m.d.comb += Assert(steps != 250)
             case "reached after five steps":
                 m.d.comb += Cover(steps == 5)
+            case "reached in the first step alone":
+                begun = Signal()
+                m.d.sync += begun.eq(1)
+                m.d.comb += Cover(~begun)
         return m
 
 
@@ -203,7 +207,10 @@ def test_prover_does_not_take_undecided_for_true():
 def test_prover_says_what_is_out_of_reach():
     with pytest.raises(AssertionError, match="not reached"):
         prove(Steps(claim="reached after five steps"), mode="cover", depth=5)
+    with pytest.raises(AssertionError, match="not reached"):
+        prove(Steps(claim="reached in the first step alone"), mode="cover", first=1, depth=6)
     prove(Steps(claim="reached after five steps"), mode="cover", depth=6)
+    prove(Steps(claim="reached after five steps"), mode="cover", first=5, depth=6)
 
 
 def test_prover_does_not_take_a_time_out_for_true():
@@ -214,3 +221,9 @@ def test_prover_does_not_take_a_time_out_for_true():
 def test_prover_refuses_a_mode_that_it_does_not_have():
     with pytest.raises(ValueError, match="no mode 'live'"):
         prove(Steps(claim="true"), mode="live", depth=1)
+
+
+@pytest.mark.parametrize("mode", ["prove", "bmc"])
+def test_no_cycle_is_left_out_of_a_proof(mode):
+    with pytest.raises(ValueError, match="leaves no cycle out"):
+        prove(Steps(claim="true"), mode=mode, depth=8, first=1)
