@@ -12,10 +12,10 @@ from interlock.wires import Level
 SERIAL = 3
 
 
-def opened(config: InterlockConfig) -> Rtl:
+def opened(config: InterlockConfig, *, runs_long: bool = False) -> Rtl:
     """An Interlock without an accelerator, in an open session, whose peer has granted more than it needs, and
     whose first prefix, the FULL one, has left."""
-    rtl = Rtl(Interlock(config=config), runs_long=True)
+    rtl = Rtl(Interlock(config=config), runs_long=runs_long)
     rtl.set("maker", MAKER)
     rtl.set("serial", SERIAL)
     rtl.push("random", [SERIAL] * (2 + config.key_words))
