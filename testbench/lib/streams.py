@@ -4,6 +4,7 @@ A stream member ``i`` of a component has the Verilog ports ``i__payload``, ``i__
 Every bench component samples at the rising edge and drives right after it, as a register would.
 """
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -24,20 +25,38 @@ CLOCK_NS = 10
 """Of a cycle."""
 
 
+Codec = tuple[Callable[[Any], int], Callable[[int], Any]]
+"""From a value to bits, and back."""
+
+
+@functools.cache
+def codec(shape: ShapeLike) -> Codec:
+    """What :func:`pack` and :func:`unpack` do for one shape, looked into once."""
+    if not isinstance(shape, data.StructLayout):
+        mask = (1 << Shape.cast(shape).width) - 1
+        return (lambda value: int(value) & mask), (lambda bits: bits & mask)
+    fields = [(name, field.offset, *codec(field.shape)) for name, field in shape]
+    names = set(shape.members)
+
+    def pack_fields(value: Mapping[str, Any]) -> int:
+        if value.keys() != names:
+            raise ValueError(f"fields are {sorted(names)}, not {sorted(value)}")
+        return sum(pack(value[name]) << offset for name, offset, pack, _ in fields)
+
+    def unpack_fields(bits: int) -> dict[str, Any]:
+        return {name: unpack(bits >> offset) for name, offset, _, unpack in fields}
+
+    return pack_fields, unpack_fields
+
+
 def pack(shape: ShapeLike, value: Any) -> int:
     """Bits of ``value``: an integer, or a mapping from the fields of a layout to values."""
-    if not isinstance(shape, data.StructLayout):
-        return int(value) & (1 << Shape.cast(shape).width) - 1
-    if set(value) != set(shape.members):
-        raise ValueError(f"fields are {sorted(shape.members)}, not {sorted(value)}")
-    return sum(pack(field.shape, value[name]) << field.offset for name, field in shape)
+    return codec(shape)[0](value)
 
 
 def unpack(shape: ShapeLike, bits: int) -> Any:
     """The reverse of :func:`pack`: an integer, or a dictionary."""
-    if not isinstance(shape, data.StructLayout):
-        return bits & (1 << Shape.cast(shape).width) - 1
-    return {name: unpack(field.shape, bits >> field.offset) for name, field in shape}
+    return codec(shape)[1](bits)
 
 
 async def start(dut: Any, *, reset_cycles: int = 2) -> None:
@@ -51,8 +70,9 @@ async def start(dut: Any, *, reset_cycles: int = 2) -> None:
 
 async def cycles(dut: Any, count: int) -> None:
     """Waits for ``count`` rising edges."""
+    clock = RisingEdge(dut.clk)
     for _ in range(count):
-        await RisingEdge(dut.clk)
+        await clock
 
 
 async def idle(count: int) -> None:
@@ -65,7 +85,8 @@ class _Port:
     """The three signals of a stream."""
 
     def __init__(self, dut: Any, name: str, shape: ShapeLike) -> None:
-        self.dut, self.name, self.shape = dut, name, shape
+        self.dut, self.name = dut, name
+        self.pack, self.unpack = codec(shape)
         self.payload = getattr(dut, f"{name}__payload")
         self.valid = getattr(dut, f"{name}__valid")
         self.ready = getattr(dut, f"{name}__ready")
@@ -102,7 +123,7 @@ class StreamSource:
 
     def send(self, *payloads: Any) -> None:
         """Queues payloads: integers or mappings, as the shape wants."""
-        self._queue.extend(pack(self._port.shape, payload) for payload in payloads)
+        self._queue.extend(map(self._port.pack, payloads))
         if self._queue:
             self._drained.clear()
             self._filled.set()
@@ -162,6 +183,7 @@ class StreamSink:
     ) -> None:
         self._port = _Port(dut, name, shape)
         self._pauses = pauses(pattern, random)
+        self._always_ready = pattern == "none"
         self._received: deque[Any] = deque()
         self._arrived = Event()
         watch(dut, name, unless=unless)
@@ -191,13 +213,17 @@ class StreamSink:
 
     async def _run(self) -> None:
         port = self._port
-        clock = RisingEdge(port.dut.clk)
+        clock, reset, offer = RisingEdge(port.dut.clk), port.dut.rst, RisingEdge(port.valid)
+        driven: bool | None = None
         while True:
             ready = not next(self._pauses)
-            port.ready.value = ready
+            if ready != driven:
+                port.ready.value = driven = ready
+            if self._always_ready and not port.valid.value:
+                await offer  # meanwhile there is nothing to do, and to be woken takes time
             await clock
-            if ready and port.valid.value and not port.dut.rst.value:
-                self._received.append(unpack(port.shape, port.bits))
+            if ready and port.valid.value and not reset.value:
+                self._received.append(port.unpack(port.bits))
                 self._arrived.set()
 
 
@@ -242,15 +268,20 @@ def watch(dut: Any, name: str, *, unless: Callable[[], bool] = lambda: False) ->
     ``unless`` says when that is allowed, such as during a wipe; a reset always allows it.
     """
     port = _Port(dut, name, 1)
+    clock, reset, offer = RisingEdge(dut.clk), dut.rst, RisingEdge(port.valid)
 
     async def check() -> None:
         offered: int | None = None
         while True:
-            await RisingEdge(dut.clk)
-            if dut.rst.value or unless():
+            if offered is None and not port.valid.value:
+                await offer  # meanwhile nothing can be broken
+            await clock
+            valid = bool(port.valid.value)
+            if not valid and offered is None:
+                continue
+            if reset.value or unless():
                 offered = None
                 continue
-            valid = bool(port.valid.value)
             bits = port.bits if valid else None
             if offered is not None:
                 assert valid, f"{name} withdrew a payload that was not taken"
