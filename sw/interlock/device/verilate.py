@@ -78,19 +78,34 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
     files = (__file__, state.__file__) if recipe.state else (__file__,)
     rules = (name, repr(recipe), *(Path(file).read_text() for file in files), *_versions())
     known = identity(component)
-    pointer = models / "known" / _digest(known, *rules) if known else None
-    if pointer and pointer.is_file():
-        folder = models / pointer.read_text()
-        if (folder / recipe.output).is_file():
+    if known is None:
+        return _elaborated(component, recipe, name, rules)
+    pointer = models / "known" / _digest(known, *rules)
+    if folder := _pointed_at(pointer, recipe):
+        return folder
+    with toolchain.locked(pointer.with_suffix(".lock")):  # whoever waits here need not elaborate it, too
+        if folder := _pointed_at(pointer, recipe):
             return folder
-    content = _elaborate(component)
-    folder = models / f"{name}-{_digest(content, *rules)}"
-    _build(component, content, recipe, folder, name)
-    if pointer:
-        pointer.parent.mkdir(exist_ok=True)
-        partial = pointer.with_suffix(f".{os.getpid()}")
+        folder = _elaborated(component, recipe, name, rules)
+        partial = pointer.with_suffix(".partial")
         partial.write_text(folder.name)
         partial.rename(pointer)
+        return folder
+
+
+def _pointed_at(pointer: Path, recipe: Recipe) -> Path | None:
+    """The folder whose name is in ``pointer``, if it has what the recipe makes."""
+    if not pointer.is_file():
+        return None
+    folder = pointer.parents[1] / pointer.read_text()
+    return folder if (folder / recipe.output).is_file() else None
+
+
+def _elaborated(component: wiring.Component, recipe: Recipe, name: str, rules: Sequence[str]) -> Path:
+    """Folder of what its RTLIL says."""
+    content = _elaborate(component)
+    folder = toolchain.build_folder() / "models" / f"{name}-{_digest(content, *rules)}"
+    _build(component, content, recipe, folder, name)
     return folder
 
 
