@@ -84,7 +84,7 @@ def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, lis
 
 def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
     """Cycles per second, and the beats."""
-    folder = verilate.build(Interlock(config=config), cocotb_model.recipe())
+    folder = verilate.build(Interlock(config=config), cocotb_model.recipe(runs_long=True))
     test_dir = toolchain.build_folder() / "bench" / folder.name
     with toolchain.locked(test_dir.with_suffix(".lock")):
         shutil.rmtree(test_dir, ignore_errors=True)

@@ -18,7 +18,7 @@ except ImportError as error:
     ) from error
 
 
-def recipe(*, public: bool = False, waves: bool = False) -> Recipe:
+def recipe(*, public: bool = False, waves: bool = False, runs_long: bool = False) -> Recipe:
     """How such a program is built.
 
     Parameters
@@ -27,6 +27,8 @@ def recipe(*, public: bool = False, waves: bool = False) -> Recipe:
         Tests can read and write every signal, not only the ports.  Slower to build and to run.
     waves : bool
         It can write ``dump.vcd``.  Slower, too.
+    runs_long : bool
+        Verilated as a whole, not module by module: longer to build, somewhat faster.
     """
     libraries = cocotb_tools.config.libs_dir
     main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
@@ -34,7 +36,11 @@ def recipe(*, public: bool = False, waves: bool = False) -> Recipe:
     return Recipe(
         output=TOP,
         runtime=(*runtime, "verilated_vcd_c") if waves else runtime,
-        verilator=("--vpi", "--trace-vcd") if waves else ("--vpi",),
+        verilator=(
+            "--vpi",
+            *(("--trace-vcd",) if waves else ()),
+            *(() if runs_long else ("-fno-inline",)),
+        ),
         compiler=("-O1", f"-DVM_TRACE={int(waves)}", "-DVM_COVERAGE=0"),
         linker=(f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-ldl"),
         sources=(("main.cpp", main.read_text()),),
