@@ -3,6 +3,10 @@
 import json
 import re
 import subprocess
+from contextlib import redirect_stdout
+from functools import cache
+from io import StringIO
+from pathlib import Path
 
 import pytest
 from interlock import toolchain
@@ -31,12 +35,24 @@ def interlock(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def written(tmp_path_factory):
+    """Folder with the Verilog of a profile, by its name, each written once; and what was printed then."""
+
+    @cache
+    def write(profile: str) -> tuple[Path, str]:
+        folder = tmp_path_factory.mktemp(profile)
+        printed = StringIO()
+        with redirect_stdout(printed), pytest.raises(SystemExit, match="0"):
+            main(["verilog", "--profile", profile, "-o", str(folder / "interlock.v")])
+        return folder, printed.getvalue()
+
+    return write
+
+
+@pytest.fixture
+def small(written):
     """Folder with the Verilog of the smallest profile to simulate."""
-    folder = tmp_path_factory.mktemp("verilog")
-    with pytest.raises(SystemExit, match="0"):
-        main(["verilog", "--profile", "small", "-o", str(folder / "interlock.v")])
-    return folder
+    return written("small")[0]
 
 
 def ports_in(text: str) -> list[tuple[str, str, int]]:
@@ -47,14 +63,14 @@ def ports_in(text: str) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_verilator_has_nothing_to_say_but_what_is_named(profile, tmp_path, capsys):
-    status, out, _ = interlock(capsys, "verilog", "--profile", profile, "-o", str(tmp_path / "top.v"))
-    assert status == 0
-    assert out.split() == [str(tmp_path / name) for name in ("top.v", "top_template.v", "top.f")]
-    command = [toolchain.require("verilator"), "--lint-only", "-Wall", "-f", "top.f"]
+def test_verilator_has_nothing_to_say_but_what_is_named(profile, written):
+    folder, out = written(profile)
+    names = ("interlock.v", "interlock_template.v", "interlock.f")
+    assert out.split() == [str(folder / name) for name in names]
+    command = [toolchain.require("verilator"), "--lint-only", "-Wall", "-f", "interlock.f"]
     done = subprocess.run(
         [*command, "--top-module", "interlock_template"],
-        cwd=tmp_path,
+        cwd=folder,
         env=toolchain.environment(),
         capture_output=True,
         text=True,
@@ -63,7 +79,7 @@ def test_verilator_has_nothing_to_say_but_what_is_named(profile, tmp_path, capsy
     said = set(re.findall(r"^%(?:Warning|Error)-?(\w*):", done.stderr, re.MULTILINE))
     assert said <= WARNINGS | {""}  # "" is the line that counts them
     assert "%Error: Exiting due to" in done.stderr or done.returncode == 0
-    text = (tmp_path / "top.v").read_text()
+    text = (folder / "interlock.v").read_text()
     assert "always @*" not in text, "such a block may never run"
     assert "[-1:0]" not in text, "no bits are not two bits"
 
