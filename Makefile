@@ -21,10 +21,10 @@ lint: $(INSTALLED) ## style and types
 	$(BIN)/mypy
 
 test: lint ## lint, and every test and proof
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 formal: $(INSTALLED) ## the proofs alone, and deeper ones
-	$(BIN)/pytest -n 2 -m "" testbench/formal
+	$(BIN)/pytest -n 2 --dist worksteal -m "" testbench/formal
 
 mutants: $(INSTALLED) ## breaks the gateware in many ways, each of which a test must notice
 	cd testbench && ../$(BIN)/python -m mutants
