@@ -51,6 +51,7 @@ class Store:
                     self.keyed[slot] = False
             if is_ready and valid.value and not dut.rst.value:
                 key = unpack(ChannelKey(LINKS), int(payload.value))
+                assert key["slot"] < LINKS
                 assert not (self.keyed[key["slot"]] and self.bench.links[key["slot"]].open)
                 self.taken.append(key)
                 self.keyed[key["slot"]] = False
@@ -210,10 +211,13 @@ async def other_keys_end_an_epoch_first(dut):
     await bench.rest()
     assert bench.links[0].open
     bench.send(second.encode())
-    while bench.links[0].open:
+    for _ in range(200):
+        if not bench.links[0].open:
+            break
         await cycles(dut, 1)
         assert bench.send_store.taken[-1]["channel"] == first.channel
         assert bench.taken == 1
+    assert not bench.links[0].open
     while bench.taken == 1:
         await cycles(dut, 1)
     for _ in range(40):
