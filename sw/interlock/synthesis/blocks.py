@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from interlock_hdl.beat import Beat
 from interlock_hdl.clear_open import ClearOpen
 from interlock_hdl.clear_seal import ClearSeal
 from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
@@ -26,7 +27,9 @@ from interlock_hdl.log.hash_log import HashLog
 from interlock_hdl.log.register_log import RegisterLog
 from interlock_hdl.log.scan import Scan
 from interlock_hdl.message import Kind
+from interlock_hdl.open import Open
 from interlock_hdl.packet_buffer import PacketBuffer
+from interlock_hdl.seal import Seal
 from interlock_hdl.session import Session
 from interlock_hdl.summary import Summary
 
@@ -90,7 +93,7 @@ BLOCKS: Mapping[str, Block] = {
     "link-epoch": Block(make=LinkEpoch),
     "crc32": Block(make=lambda: Crc32(beat_bytes=16)),
     "summary": Block(make=lambda: Summary(beat_bytes=16)),
-    "packet-buffer": Block(make=lambda: PacketBuffer(beat_bytes=16, depth=512)),
+    "packet-buffer": Block(make=lambda: PacketBuffer(shape=Beat(16), depth=512)),
     "intake": Block(make=_intake),
     "counter": Block(make=lambda: FlopCounter(issue_ports=MAIN.issue_ports, weights=MAIN.weights)),
     "sha256": Block(make=Sha256),
@@ -111,6 +114,12 @@ BLOCKS: Mapping[str, Block] = {
     "scan-16": Block(make=lambda: Scan(links=MAIN.links, entries=16)),
     "hash-log-1024": Block(make=lambda: HashLog(entries=1024)),
     "hash-log-4096": Block(make=lambda: HashLog(entries=4096)),
+    "seal-14": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=14), options=_NARROW),
+    "seal-2": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=2), options=_NARROW),
+    "seal-1": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=1), options=_NARROW),
+    "open-14": Block(make=lambda: Open(beat_bytes=16, links=8, interval=14), options=_NARROW),
+    "open-2": Block(make=lambda: Open(beat_bytes=16, links=8, interval=2), options=_NARROW),
+    "open-1": Block(make=lambda: Open(beat_bytes=16, links=8, interval=1), options=_NARROW),
     "clear-seal": Block(make=lambda: ClearSeal(beat_bytes=16, links=MAIN.links)),
     "clear-open": Block(make=lambda: ClearOpen(beat_bytes=16)),
     # Its own latency alone depends on the counter's.

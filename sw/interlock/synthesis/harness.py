@@ -16,10 +16,10 @@ PREFIX = re.compile(r"^wall\.(block\.)?")
 
 
 def _pins(component: wiring.Component, flow: object) -> Iterator[tuple[str, Value]]:
-    """Names and signals of a component's inputs, or outputs."""
+    """Names and signals of a component's inputs, or outputs; a build may leave some without any bit."""
     for path, member, port in component.signature.flatten(component):
-        if member.flow is flow:
-            yield "__".join(map(str, path)), Value.cast(port)
+        if member.flow is flow and len(pin := Value.cast(port)):
+            yield "__".join(map(str, path)), pin
 
 
 class Wall(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
