@@ -12,7 +12,7 @@ CREDITED = 2
 
 
 async def begin(dut) -> None:
-    for name in ("slot", "use", "first", "amount", "abort", "granted", "granted_slot", "granted_bytes"):
+    for name in ("slot", "use", "first", "amount", "abort", "granted", "granted_bytes"):
         getattr(dut, name).value = 0
     dut.ended.value = dut.beats__valid.value = 0
     await start(dut)
@@ -38,7 +38,7 @@ async def room_is_what_was_granted_less_what_is_used(dut):
         ended = [random.random() < 0.02 for _ in range(links)]
         dut.slot.value, dut.use.value, dut.amount.value = slot, use << slot, amount
         dut.first.value, dut.abort.value = first, abort << slot
-        dut.granted.value, dut.granted_slot.value, dut.granted_bytes.value = granted, granted_slot, grant
+        dut.granted.value, dut.granted_bytes.value = granted << granted_slot, grant
         dut.ended.value = sum(bit << i for i, bit in enumerate(ended))
         await RisingEdge(dut.clk)
         assert int(dut.room.value) == room[slot]

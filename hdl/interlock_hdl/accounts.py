@@ -33,8 +33,8 @@ class Accounts(wiring.Component):
         Strobes, for each channel: a record of its message uses so much of its room; the message's first one.
     abort : In(links)
         Strobes: the open message is aborted, and what it used comes back.
-    granted, granted_slot, granted_bytes : In(1), In(8), In(range(staging_bytes + 1))
-        Strobe: so much more is granted to a peer, in whole blocks of 16.
+    granted, granted_bytes : In(links), In(range(staging_bytes + 1))
+        Strobes, for each channel: so much more is granted to its peer, in whole blocks of 16.
     beats : In(stream of Beat)
         The body of a CREDIT.
     credit, credit_bytes : Out(1), Out(64)
@@ -57,8 +57,7 @@ class Accounts(wiring.Component):
                 "first": In(1),
                 "amount": In(staging),
                 "abort": In(links),
-                "granted": In(1),
-                "granted_slot": In(8),
+                "granted": In(links),
                 "granted_bytes": In(staging),
                 "beats": In(stream.Signature(Beat(beat_bytes))),
                 "credit": Out(1),
@@ -79,11 +78,10 @@ class Accounts(wiring.Component):
 
         # Room: one sum, for a grant may come at any time.
         for i, each in enumerate(accounts):
+            used = Mux(self.abort[i], each.used, 0)
+            change = Mux(self.use[i], ~self.amount, used)  # and 1 more where it is negative
             m.d.sync += each.room.eq(
-                each.room
-                + Mux(self.granted & (self.granted_slot == i), self.granted_bytes, 0)
-                + Mux(self.abort[i], each.used, 0)
-                - Mux(self.use[i], self.amount, 0)
+                each.room + Mux(self.granted[i], self.granted_bytes, 0) + change + self.use[i]
             )
             with m.If(self.use[i]):
                 m.d.sync += each.used.eq(Mux(self.first, 0, each.used) + self.amount)

@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.config import Bin, InterlockConfig
@@ -153,7 +154,9 @@ class Egress(wiring.Component):
         m.submodules.notices = notices = Notices(config=config)
         m.submodules.mux = mux = RecordMux(beat_bytes=config.beat_bytes, links=links)
 
+        # The intake lets no slot pass but those that there are: so the low bits name it.
         wiring.connect(m, wiring.flipped(self.messages), sampler.messages)
+        m.d.comb += sampler.messages.payload.slot.eq(self.messages.payload.slot[: bits_for(links - 1)])
         wiring.connect(m, sender.records, mux.messages)
         wiring.connect(m, notices.records, mux.notices)
         wiring.connect(m, mux.o, wiring.flipped(self.records))
@@ -168,7 +171,7 @@ class Egress(wiring.Component):
 
         # The oldest message: what it costs, and whether it may be sent now, or never.
         head = sampler.head
-        is_export = head.kind == Kind.EXPORT
+        is_export = Signal()  # a cycle late, and so before its sample is there
         in_flight = Signal()  # a sample that was asked for
         draining = Signal()  # what is left of a buffered message that was dropped
         started = Signal()  # its scan was accepted in the cycle before
@@ -185,6 +188,7 @@ class Egress(wiring.Component):
         too_much = Signal()
         summed = Signal(2)  # for how long the count has been added up with the bound
         m.d.sync += [
+            is_export.eq(head.kind == Kind.EXPORT),
             slot_open.eq(self.open.bit_select(head.slot, 1)),
             may_leave.eq(holds & credits.affordable & ~credits.hopeless),
             hopeless.eq(holds & credits.hopeless),
@@ -196,10 +200,13 @@ class Egress(wiring.Component):
         ready = sampler.waiting & idle & Mux(head.is_stream, summed[1], sampler.sampled)
         over_bound = head.is_stream & too_much
         requesting = Signal()  # a scan for it
+        accepts = (
+            requesting & self.scan.ready
+        )  # if no epoch ends, which comes late; else it is asked for again
         dropping = Signal()
         m.d.sync += [
             started.eq(self.scan_started),
-            requesting.eq(ready & (is_export | (may_leave & ~ending)) & ~over_bound & ~self.scan_started),
+            requesting.eq(ready & (is_export | (may_leave & ~ending)) & ~over_bound & ~accepts),
             dropping.eq(
                 sampler.waiting
                 & idle

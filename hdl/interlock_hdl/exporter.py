@@ -13,14 +13,14 @@ from interlock_hdl.summary import Summary
 from interlock_hdl.writer import Writer
 
 
-class State(enum.Enum):
-    """What is being sent."""
+class State(enum.Enum, shape=3):
+    """What is being sent.  In all but the first something is put: the two low bits tell what."""
 
     IDLE = 0
-    HEADER = 1
-    ENTRIES = 2
-    SUMMARY = 3
-    COPY = 4
+    HEADER = 4
+    ENTRIES = 5
+    SUMMARY = 6
+    COPY = 7
 
 
 class Exporter(wiring.Component):
@@ -92,41 +92,53 @@ class Exporter(wiring.Component):
         header = Signal(MessageHeader)
         m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
 
+        # What is put.  In IDLE nothing is, and `beat` does not matter: so two bits decide what it is.
         state = Signal(State)
-        with m.Switch(state):
-            with m.Case(State.IDLE):
-                m.d.sync += [length.eq(self.length), is_summary.eq(0)]
-                with m.If(self.begin):
-                    m.d.sync += [self.busy.eq(1), self.needs_bins.eq(1), state.eq(State.HEADER)]
-            with m.Case(State.HEADER):
+        puts, what = state.as_value()[2], state.as_value()[:2]
+        with m.Switch(what):
+            with m.Case(State.HEADER.value & 3):
                 writer.word(header, MESSAGE_HEADER_BYTES)
-                m.d.comb += beat.first.eq(writer.begins)
-                with m.If(writer.word_ends):
-                    m.d.comb += summary.following.eq(is_summary)
-                    m.d.sync += state.eq(Mux(is_summary, State.SUMMARY, State.ENTRIES))
-            with m.Case(State.ENTRIES):
+                m.d.comb += [
+                    beat.first.eq(writer.begins),
+                    summary.following.eq(puts & writer.word_fits & is_summary),
+                ]
+            with m.Case(State.ENTRIES.value & 3):
                 writer.word(self.entries.payload.entry, ENTRY_BYTES)
                 m.d.comb += [
                     writer.put.eq(self.entries.valid),
                     beat.last.eq(writer.ends & self.entries.payload.last),
                     self.entries.ready.eq(writer.word_fits),
                 ]
-                with m.If(writer.emit & beat.last):
-                    m.d.sync += [is_summary.eq(1), state.eq(State.HEADER)]
-            with m.Case(State.SUMMARY):
+            with m.Case(State.SUMMARY.value & 3):
                 m.d.comb += [
                     writer.put.eq(1),
                     beat.data.eq(summary.data),
                     beat.keep.eq(Mux(writer.ends, summary.last_keep, -1)),
                     beat.last.eq(writer.ends),
                     writer.ends.eq(writer.index == summary.beats - 1),
-                    summary.following.eq(writer.emit),
+                    summary.following.eq(~writer.held),
                 ]
-                with m.If(writer.word_ends):
-                    m.d.sync += [self.needs_bins.eq(0), state.eq(State.COPY)]
-            with m.Case(State.COPY):
+            with m.Case(State.COPY.value & 3):
                 # The EXPORT message leaves as the accelerator sent it, header and all.
                 writer.copy(self.payload, "data", "keep", "first", "last")
-                with m.If(writer.emit & beat.last):
+        with m.If(~puts):
+            m.d.comb += [writer.put.eq(0), self.entries.ready.eq(0), self.payload.ready.eq(0)]
+
+        with m.Switch(state):
+            with m.Case(State.IDLE):
+                m.d.sync += [length.eq(self.length), is_summary.eq(0)]
+                with m.If(self.begin):
+                    m.d.sync += [self.busy.eq(1), self.needs_bins.eq(1), state.eq(State.HEADER)]
+            with m.Case(State.HEADER):
+                with m.If(writer.word_fits):
+                    m.d.sync += state.eq(Mux(is_summary, State.SUMMARY, State.ENTRIES))
+            with m.Case(State.ENTRIES):
+                with m.If(self.entries.valid & writer.word_fits & self.entries.payload.last):
+                    m.d.sync += [is_summary.eq(1), state.eq(State.HEADER)]
+            with m.Case(State.SUMMARY):
+                with m.If(writer.word_fits):
+                    m.d.sync += [self.needs_bins.eq(0), state.eq(State.COPY)]
+            with m.Case(State.COPY):
+                with m.If(self.payload.valid & ~writer.held & self.payload.payload.last):
                     m.d.sync += [self.busy.eq(0), state.eq(State.IDLE)]
         return m

@@ -189,10 +189,10 @@ class Ingress(wiring.Component):
             prefix.body.payload.eq(body.payload),
             prefix.body.valid.eq(body.valid),
             prefix.session_id.eq(self.session_id),
-            prefix.peer_known.eq(channel.peer_known),
-            prefix.peer_id.eq(channel.peer_id),
             prefix.ended.eq(self.ended),
         ]
+        # Of the channel at hand, a cycle late: that is before the first beat of its record is compared.
+        m.d.sync += [prefix.peer_known.eq(channel.peer_known), prefix.peer_id.eq(channel.peer_id)]
 
         state = Signal(State)
         finished = Signal()  # nothing is at hand any more
@@ -222,22 +222,20 @@ class Ingress(wiring.Component):
 
         # That more was granted is known late, and of use when the peer knows it.
         m.d.sync += [
-            accounts.granted.eq(self.granted),
-            accounts.granted_slot.eq(self.granted_slot),
+            accounts.granted.eq(self.granted << self.granted_slot),
             accounts.granted_bytes.eq(self.granted_bytes),
         ]
 
         # Whether the record may be here, and what it uses of the peer's credit: known from the cycle after.
+        # One that may not be here uses it, too: that ends the epoch, and the account with it.
         begins = Signal()  # the record at hand was judged
-        verdict = Signal()
-        legal = turns.begins & ~rules.malformed & ~cut
+        judged = turns.begins & ~cut
         m.d.sync += [
-            begins.eq(turns.begins & ~cut),
-            verdict.eq(rules.malformed),
+            begins.eq(judged),
             # Whatever of it meets the end of the epoch is void.
-            accounts.use.eq((legal & rules.uses) << self.slot),
+            accounts.use.eq((judged & rules.uses) << self.slot),
             accounts.amount.eq(rules.amount),
-            accounts.abort.eq((legal & (turns.first_header.type == RecordType.ABORT)) << self.slot),
+            accounts.abort.eq((judged & rules.aborts) << self.slot),
         ]
         writer = MessageWriter(beat_bytes=beat_bytes, links=links)
         m.d.comb += [
@@ -246,15 +244,15 @@ class Ingress(wiring.Component):
             rules.middle.eq(prefix.middle.bit_select(self.slot, 1)),
             rules.room.eq(accounts.room),
         ]
-        malformed = begins & verdict
-        starts = begins & ~verdict & ~cut
+        malformed = begins & rules.malformed
+        starts = begins & ~rules.malformed & ~cut
         aborts = starts & is_abort
         m.d.comb += [
             self.taken.eq(begins & ~cut),
             accounts.first.eq(som),
             staging.commit.eq(writer.commit),
             staging.discard.eq(aborts),
-            prefix.abort.eq(aborts << self.slot),
+            prefix.abort.eq(accounts.abort),
             self.require_full.eq((starts & (header.type == RecordType.FULL_REQUEST)) << self.slot),
         ]
         with m.If(aborts | writer.commit):
@@ -366,11 +364,12 @@ class Ingress(wiring.Component):
             self.entry_merged.eq(self.merged & ~(local_at_hand & ~created)),
             self.merging.eq(Mux(local_at_hand, links, self.slot)),
         ]
+        m.d.comb += self.close.eq(staging.overrun)
         with m.If(record_at_hand & (state != State.DRAIN)):
             with m.If(cut):
                 m.d.sync += state.eq(State.DRAIN)
             with m.Elif(fault | refused):
-                m.d.comb += self.close.eq(1 << self.slot)
+                m.d.comb += self.close.eq(staging.overrun | (1 << self.slot))
                 m.d.sync += state.eq(State.DRAIN)
 
         for i in range(links):

@@ -104,6 +104,9 @@ class PrefixReader(wiring.Component):
         described = Signal()  # the descriptor is read
         is_entry_0 = Signal()
         all_read = Signal()
+        # No session is left, as of a cycle ago: entries have two beats or more, so it is right for each.
+        no_sessions = Signal()
+        top.d.sync += no_sessions.eq(channel.sessions == 0)
         descriptor = PrefixHeader(word)
         entry = Entry(word)
         use = Signal()
@@ -114,7 +117,7 @@ class PrefixReader(wiring.Component):
         adding = Mux(self.som, full & is_descriptor, ~begun)
         judging, judged = Signal(), Signal()
         left = Signal(33)
-        descriptor_right = Signal(init=1)
+        descriptor_parts = Signal(4, init=-1)  # what must hold of a descriptor, each by itself
         right = Signal()
         short = left <= RECORD_ENTRIES - self.som  # no further record
         fits = Mux(
@@ -132,17 +135,19 @@ class PrefixReader(wiring.Component):
                 )
             )
         with m.If(judging):
-            m.d.sync += [right.eq(descriptor_right & fits & (short | ~self.eom)), self.ends.eq(short)]
+            m.d.sync += [right.eq(descriptor_parts.all() & fits & (short | ~self.eom)), self.ends.eq(short)]
         with m.If(full & is_descriptor):
             m.d.comb += use.eq(1)
             m.d.sync += [
                 described.eq(1),
                 is_entry_0.eq(1),
-                descriptor_right.eq(
-                    (descriptor.n_sessions != 0)
-                    & (is_full | (is_delta & ~channel.due))
-                    & (descriptor.reserved_0 == 0)
-                    & (descriptor.reserved_1 == 0)
+                descriptor_parts.eq(
+                    Cat(
+                        descriptor.n_sessions != 0,
+                        is_full | (is_delta & ~channel.due),
+                        descriptor.reserved_0 == 0,
+                        descriptor.reserved_1 == 0,
+                    )
                 ),
             ]
 
@@ -157,7 +162,7 @@ class PrefixReader(wiring.Component):
         m.d.comb += [
             self.fault.eq(judged & (~right | (full & is_entry_0 & impostor))),
             self.entries.payload.entry.eq(entry),
-            self.entries.payload.external.eq(channel.sessions == 0),
+            self.entries.payload.external.eq(no_sessions),
             self.entries.valid.eq(full & ~is_descriptor & judged & ~self.fault),
             self.introduced.eq(taken & is_entry_0),
             self.body.ready.eq(self.enable & ~all_read & (~full | use)),

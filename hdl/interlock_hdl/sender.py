@@ -29,17 +29,17 @@ RECORD_WORDS = RECORD_MAX_LENGTH // ENTRY_BYTES
 """Entries that a largest record holds; the descriptor is as long as one."""
 
 
-class State(enum.Enum):
-    """What is being sent."""
+class State(enum.Enum, shape=4):
+    """What is being sent.  Four of them put beats: bit 2 tells which, and the two below it what they put."""
 
     IDLE = 0
     DESCRIBE = 1
     CHOOSE = 2  # which record is next
-    HEADER = 3
-    DESCRIPTOR = 4
-    ENTRIES = 5
-    PAYLOAD = 6
-    ABORTED = 7
+    ABORTED = 3
+    HEADER = 4
+    DESCRIPTOR = 5
+    ENTRIES = 6
+    PAYLOAD = 7
     ABANDON = 8
 
 
@@ -151,10 +151,10 @@ class Sender(wiring.Component):
         scan_left = Signal()  # the last entry is still to come
         words_left = Signal(range(self.config.log_entries + 2))  # of the prefix, its descriptor one of them
         record_words = Signal(range(RECORD_WORDS + 1))  # of this record, still to put
-        word_ended = (
-            Signal()
-        )  # in the cycle before: it is taken off before the next one ends, of two beats or more
+        last_word = Signal()  # one
+        word_ended = Signal()  # in the cycle before: taken off before the next one ends, of two beats or more
         record_beats = Signal(range(RECORD_MAX_LENGTH // beat_bytes + 1))
+        last_beat = Signal()  # one of these
         is_first = Signal()  # of the message's records
         is_final = Signal()  # the record that begins is the last
         final = Signal()  # the one that is being sent is
@@ -164,9 +164,6 @@ class Sender(wiring.Component):
         cut_cost = Signal(COST_BITS)  # of the cut that was chosen
 
         m.d.comb += [cut.eq(self.ended.bit_select(message.slot, 1)), beat.slot.eq(message.slot)]
-        with m.If((head_left != 0) & self.payload.valid):
-            m.d.comb += self.payload.ready.eq(1)
-            m.d.sync += head_left.eq(head_left - 1)
         with m.If(self.payload.valid & self.payload.ready & self.payload.payload.last):
             m.d.sync += message_left.eq(0)
         with m.If(self.entries.valid & self.entries.ready & self.entries.payload.last):
@@ -219,26 +216,55 @@ class Sender(wiring.Component):
             prefix.max_bound.eq(message.bound),
         ]
 
+        # What is put.  In a state that puts nothing, `beat` does not matter: so two bits decide what it is.
         state = Signal(State)
+        puts, what = state.as_value()[2], state.as_value()[:2]
         is_prefix = self.type == RecordType.PREFIX
         is_abort = self.type == RecordType.ABORT
-        record_ends = Signal()  # with its last beat
+        entry_fits = ~writer.held & (writer.index == ENTRY_BYTES // beat_bytes - 1)
+        with m.Switch(what):
+            with m.Case(State.HEADER.value & 3):
+                writer.word(header, RECORD_HEADER_BYTES)
+                m.d.comb += [beat.first.eq(writer.begins), beat.last.eq(writer.ends & is_abort)]
+            with m.Case(State.DESCRIPTOR.value & 3):
+                writer.word(prefix, PREFIX_HEADER_BYTES)
+            with m.Case(State.ENTRIES.value & 3):
+                writer.word(self.entries.payload.entry, ENTRY_BYTES)
+                m.d.comb += [
+                    writer.put.eq(self.entries.valid),
+                    beat.last.eq(writer.ends & last_word),
+                    self.entries.ready.eq(entry_fits),
+                ]
+            with m.Case(State.PAYLOAD.value & 3):
+                writer.copy(self.payload, "data", "keep")
+                m.d.comb += beat.last.eq(last_beat)
+        with m.If(~puts):
+            m.d.comb += [writer.put.eq(0), self.entries.ready.eq(0), self.payload.ready.eq(0)]
+        with m.If((head_left != 0) & self.payload.valid):
+            m.d.comb += self.payload.ready.eq(1)
+            m.d.sync += head_left.eq(head_left - 1)
+
+        record_ends = Signal()  # with its last beat, of entries or payload
         over = Signal()  # and nothing comes behind it
-        m.d.comb += record_ends.eq(writer.emit & beat.last)
         m.d.sync += [
             chosen.eq(0),
             word_ended.eq(writer.word_ends & ((state == State.DESCRIPTOR) | (state == State.ENTRIES))),
         ]
         with m.If(word_ended):
-            m.d.sync += record_words.eq(record_words - 1)
+            m.d.sync += [record_words.eq(record_words - 1), last_word.eq(record_words == 2)]
         with m.If(chosen & is_prefix):
             words = self.length[exact_log2(ENTRY_BYTES) :]
-            m.d.sync += [record_words.eq(words), words_left.eq(words_left - words)]
+            m.d.sync += [
+                record_words.eq(words),
+                last_word.eq(words == 1),
+                words_left.eq(words_left - words),
+            ]
         with m.If(chosen & ~is_prefix):
             m.d.sync += [
                 unannounced.eq(unannounced - self.length),
                 cost_left.eq(cost_left - cut_cost),
                 record_beats.eq((self.length + beat_bytes - 1)[exact_log2(beat_bytes) :]),
+                last_beat.eq(self.length <= beat_bytes),
             ]
         with m.Switch(state):
             with m.Case(State.IDLE):
@@ -274,12 +300,7 @@ class Sender(wiring.Component):
                     ]
 
             with m.Case(State.HEADER):
-                writer.word(header, RECORD_HEADER_BYTES)
-                m.d.comb += [
-                    beat.first.eq(writer.begins),
-                    beat.last.eq(writer.ends & is_abort),
-                ]
-                with m.If(writer.word_ends):
+                with m.If(writer.word_fits):
                     m.d.sync += [is_first.eq(0), state.eq(State.PAYLOAD)]
                     with m.If(is_prefix):
                         m.d.sync += state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES))
@@ -287,27 +308,17 @@ class Sender(wiring.Component):
                         m.d.sync += state.eq(State.ABORTED)
 
             with m.Case(State.DESCRIPTOR):
-                writer.word(prefix, PREFIX_HEADER_BYTES)
-                with m.If(writer.word_ends):
+                with m.If(writer.word_fits):
                     m.d.sync += state.eq(State.ENTRIES)
 
             with m.Case(State.ENTRIES):
-                writer.word(self.entries.payload.entry, ENTRY_BYTES)
-                m.d.comb += [
-                    writer.put.eq(self.entries.valid),
-                    beat.last.eq(writer.ends & (record_words == 1)),
-                    self.entries.ready.eq(writer.word_fits),
-                ]
-                with m.If(record_ends):
-                    m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
+                m.d.comb += record_ends.eq(self.entries.valid & entry_fits & last_word)
 
             with m.Case(State.PAYLOAD):
-                writer.copy(self.payload, "data", "keep")
-                m.d.comb += beat.last.eq(record_beats == 1)
-                with m.If(writer.emit):
-                    m.d.sync += record_beats.eq(record_beats - 1)
-                with m.If(record_ends):
-                    m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
+                emits = self.payload.valid & ~writer.held
+                m.d.comb += record_ends.eq(emits & last_beat)
+                with m.If(emits):
+                    m.d.sync += [record_beats.eq(record_beats - 1), last_beat.eq(record_beats == 2)]
 
             with m.Case(State.ABORTED):
                 m.d.comb += over.eq(~writer.valid & ~writer.held)
@@ -322,8 +333,9 @@ class Sender(wiring.Component):
                     m.d.sync += state.eq(State.IDLE)
 
         sends = (state != State.IDLE) & (state != State.ABANDON)
-        with m.If(record_ends & final & ((state == State.ENTRIES) | (state == State.PAYLOAD))):
-            m.d.comb += over.eq(1)
+        with m.If(record_ends):
+            m.d.sync += state.eq(Mux(final, State.IDLE, State.CHOOSE))
+            m.d.comb += over.eq(final)
         m.d.comb += [
             # Until no header of it can be left, and one cycle more behind a stream, so that its refund is
             # there before the next message.

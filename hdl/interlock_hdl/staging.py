@@ -17,7 +17,9 @@ class Staging(wiring.Component):
     dropped, but for the message whose release has begun.  A buffer holds all that was granted, so what keeps
     to its credit is always taken at once.
 
-    What is written comes into a register first, whose way to all the buffers' block RAMs is long.
+    What is written comes into a register first, whose way to all the buffers' block RAMs is long.  A beat
+    that found no room there, since more was granted than there is, would break its message: ``overrun`` tells
+    of it.
 
     **Latency**: ``latency`` cycles from a ``commit`` to ``released``, if nothing is being released.
     **Throughput**: one beat a cycle in, and one out.
@@ -30,7 +32,9 @@ class Staging(wiring.Component):
     -------
     write, slot, commit, discard : In(stream of Beat), In(8), In(1), In(1)
         Beats of a message, header first, for the buffer of ``slot``; with ``commit`` the last one;
-        ``discard`` drops those of the message at hand.
+        ``discard`` drops those of the message at hand.  Always ready.
+    overrun : Out(links)
+        Strobes: a beat was lost, and its epoch must end in this cycle or the next.
     host : In(stream of Beat)
         Messages of the host that may be released.
     hold : In(1)
@@ -56,6 +60,7 @@ class Staging(wiring.Component):
                 "slot": In(8),
                 "commit": In(1),
                 "discard": In(1),
+                "overrun": Out(links),
                 "host": In(beats),
                 "hold": In(1),
                 "ended": In(links),
@@ -81,17 +86,16 @@ class Staging(wiring.Component):
         # A beat on its way to its buffer.  One that is given up, or whose epoch ends, never gets there.
         arriving = Signal(Beat(beat_bytes))
         present, slot, commit = Signal(), Signal(8), Signal()
-        room = Signal()  # in the buffer that it is for
         discard = Signal(links)
         gone = discard | self.ended
-        moves = ~present | room
-        m.d.comb += self.write.ready.eq(moves)
-        control.d.sync += discard.eq(self.discard << self.slot)
-        with control.If(moves):
-            control.d.sync += present.eq(self.write.valid & ~self.ended.bit_select(self.slot, 1))
-            control.d.sync += [arriving.eq(self.write.payload), slot.eq(self.slot), commit.eq(self.commit)]
-        with control.Elif(gone.bit_select(slot, 1)):
-            control.d.sync += present.eq(0)
+        m.d.comb += self.write.ready.eq(1)
+        control.d.sync += [
+            discard.eq(self.discard << self.slot),
+            present.eq(self.write.valid & ~self.ended.bit_select(self.slot, 1)),
+            arriving.eq(self.write.payload),
+            slot.eq(self.slot),
+            commit.eq(self.commit),
+        ]
 
         depth = max(4, config.staging_bytes // beat_bytes)
         buffers = [PacketBuffer(shape=Beat(beat_bytes), depth=depth) for _ in range(links)]
@@ -105,11 +109,8 @@ class Staging(wiring.Component):
                 buffer.wipe.eq(self.wipe),
             ]
             with m.If(slot == i):
-                m.d.comb += [
-                    buffer.i.valid.eq(present),
-                    room.eq(buffer.i.ready),
-                    buffer.commit.eq(present & commit),
-                ]
+                m.d.comb += [buffer.i.valid.eq(present), buffer.commit.eq(present & commit)]
+            control.d.sync += self.overrun[i].eq(buffer.i.valid & ~buffer.i.ready & ~gone[i])
         wiring.connect(m, wiring.flipped(self.host), release.sources[links])
         wiring.connect(m, release.rx, wiring.flipped(self.rx))
 

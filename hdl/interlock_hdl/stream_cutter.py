@@ -51,7 +51,7 @@ class StreamCutter(wiring.Component):
         Strobe: a cut is made, so long.
     """
 
-    latency = 4
+    latency = 5
 
     def __init__(self, *, beat_bytes: int, depth: int) -> None:
         self.beat_bytes = beat_bytes
@@ -63,6 +63,8 @@ class StreamCutter(wiring.Component):
         self.pending = Signal()  # a cut is made, and not taken
         self.awaiting = Signal()  # its sample is on its way
         self.checked = Signal()  # in this cycle the counter shows that sample
+        self.judged = Signal()  # it was compared, half by half
+        self.above = Signal()  # and is more than was announced
         self.overrun = Signal()
         super().__init__(
             {
@@ -90,7 +92,7 @@ class StreamCutter(wiring.Component):
         record_beats = RECORD_MAX_LENGTH // beat_bytes
 
         waiting, ended, pending, overrun = self.waiting, self.ended, self.pending, self.overrun
-        awaiting, checked = self.awaiting, self.checked
+        awaiting, checked, judged = self.awaiting, self.checked, self.judged
         kept = Signal(range(beat_bytes))  # bytes of the last beat, 0 for all
         compared = Signal()
         broken = Signal()
@@ -134,8 +136,20 @@ class StreamCutter(wiring.Component):
         m.d.sync += checked.eq(awaiting & self.done)
         with m.If(awaiting & self.done):
             m.d.sync += awaiting.eq(0)
-        with m.If(checked):
-            m.d.sync += [overrun.eq(self.count > self.announced), compared.eq(self.count <= self.announced)]
+        # What the counter shows is compared with what was announced in halves, and those are put together in
+        # the next cycle.
+        half = len(self.count) // 2
+        upper, lower = slice(half, None), slice(half)
+        upper_above, upper_below, lower_above = Signal(), Signal(), Signal()
+        m.d.comb += self.above.eq(upper_above | (~upper_below & lower_above))
+        m.d.sync += [
+            upper_above.eq(self.count[upper] > self.announced[upper]),
+            upper_below.eq(self.count[upper] < self.announced[upper]),
+            lower_above.eq(self.count[lower] > self.announced[lower]),
+            judged.eq(checked),
+        ]
+        with m.If(judged):
+            m.d.sync += [overrun.eq(self.above), compared.eq(~self.above)]
         with m.If(self.cuts.valid & self.cuts.ready):
             m.d.sync += [compared.eq(0), pending.eq(0)]
         return ResetInserter(self.finish)(m)

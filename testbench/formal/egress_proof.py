@@ -258,7 +258,7 @@ class CoverProof(wiring.Component):
         with m.If(self.finish):
             m.d.sync += was_taken.eq(0)
         # What carries the induction.
-        one_of = dut.awaiting + dut.checked + dut.cuts.valid + dut.overrun
+        one_of = dut.awaiting + dut.checked + dut.judged + dut.cuts.valid + dut.overrun
         made = dut.cuts.payload
         made_beats = (made.length + BEAT_BYTES - 1) >> 4
         was_cut_before = ago(m, dut.was_cut & ~self.finish)
@@ -276,6 +276,7 @@ class CoverProof(wiring.Component):
             Assert(one_of == dut.pending),
             Assert(~dut.awaiting | (in_flight & is_own & (asked_spent == cut_spent))),
             Assert(~dut.checked | (answered & (self.count == cut_spent))),
+            Assert(~dut.judged | ~ago(m, self.active) | (dut.above == (cut_spent > ago(m, self.announced)))),
             Assert(~dut.pending | was_active),
             Assert(~dut.cuts.valid | (cut_spent <= ago(m, self.announced)) | ~ago(m, self.active)),
             Cover(dut.overrun & was_taken),

@@ -55,8 +55,8 @@ EGRESS = [
     Mutation(
         name="what was announced may not be spent",
         file="stream_cutter.py",
-        old="overrun.eq(self.count > self.announced), compared.eq(self.count <= self.announced)",
-        new="overrun.eq(self.count >= self.announced), compared.eq(self.count < self.announced)",
+        old="lower_above.eq(self.count[lower] > self.announced[lower])",
+        new="lower_above.eq(self.count[lower] >= self.announced[lower])",
         test="test_stream_cutter.py::test_stream_cutter[beats16]",
     ),
     Mutation(

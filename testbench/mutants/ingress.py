@@ -69,15 +69,15 @@ INGRESS = [
     Mutation(
         name="a message may cost a block more than was granted",
         file="record_rules.py",
-        old="(self.room < length)",
-        new="(self.room + BLOCK_BYTES < length)",
+        old="no_payload_fits.eq(self.room < length)",
+        new="no_payload_fits.eq(self.room + BLOCK_BYTES < length)",
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
         name="a message may begin with no room for its header",
         file="record_rules.py",
-        old="self.message_open | (self.room < MESSAGE_HEADER_BYTES)",
-        new="self.message_open",
+        old="no_header_fits.eq(self.room < MESSAGE_HEADER_BYTES)",
+        new="no_header_fits.eq(0)",
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
@@ -125,8 +125,8 @@ INGRESS = [
     Mutation(
         name="EOM may come before a prefix ends",
         file="prefix_reader.py",
-        old="right.eq(descriptor_right & fits & (short | ~self.eom))",
-        new="right.eq(descriptor_right & fits)",
+        old="right.eq(descriptor_parts.all() & fits & (short | ~self.eom))",
+        new="right.eq(descriptor_parts.all() & fits)",
         test="test_prefix_reader.py::test_prefix_reader[beats16]",
     ),
     Mutation(
