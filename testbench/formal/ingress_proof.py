@@ -73,14 +73,19 @@ class ReleaseProof(wiring.Component):
 
 
 class FreeStaging(wiring.Component):
-    """Takes the place of the buffers: takes beats when it pleases, and may or may not be clean."""
+    """In place of the buffers: takes beats or loses them when it pleases, and may or may not be clean."""
 
     def __init__(self) -> None:
-        super().__init__({**Staging(config=CONFIG).signature.members, "ready": In(1), "tidy": In(1)})
+        members = Staging(config=CONFIG).signature.members
+        super().__init__({**members, "ready": In(1), "loses": In(CONFIG.links), "tidy": In(1)})
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.d.comb += [self.write.ready.eq(self.ready), self.clean.eq(self.tidy)]
+        m.d.comb += [
+            self.write.ready.eq(self.ready),
+            self.overrun.eq(self.loses),
+            self.clean.eq(self.tidy),
+        ]
         return m
 
 
@@ -88,7 +93,8 @@ class CommitProof(wiring.Component):
     """A message is called whole only when all of it is there, and the log has all that came before it.
 
     That is: its EOM was seen, the body of that record was read to the last beat, and the log has answered OK
-    for every entry that the lengths of its PREFIX records have room for; in this epoch, each of them.
+    for every entry that the lengths of its PREFIX records have room for; in this epoch, each of them.  And
+    where a beat of it was lost, its channel closes.
 
     Assumed: headers are legal, held until they are taken, and bodies as long as they say, which the link has
     checked, and an epoch ends a cycle after ``close``; the log answers what it was asked, in order.
@@ -105,6 +111,7 @@ class CommitProof(wiring.Component):
     granted: In(1)
     granted_bytes: In(range(CONFIG.staging_bytes + 1))
     ready: In(1)
+    loses: In(CONFIG.links)
     tidy: In(1)
 
     def elaborate(self, platform) -> Module:
@@ -126,6 +133,7 @@ class CommitProof(wiring.Component):
             dut.granted.eq(self.granted),
             dut.granted_bytes.eq(self.granted_bytes),
             staging.ready.eq(self.ready),
+            staging.loses.eq(self.loses),
             staging.tidy.eq(self.tidy),
         ]
 
@@ -180,6 +188,7 @@ class CommitProof(wiring.Component):
         all_read = (left == 0) | ((left == 1) & read)
         m.d.comb += [
             Assert(~staging.commit | ended | (is_last & all_read & (owed == 0) & ~refused)),
+            Assert((self.loses & ~dut.close) == 0),
             Cover(staging.commit & ago(m, read)),
             Cover(staging.commit & (dut.records[0].header.payload.length == 16) & ~read),
         ]

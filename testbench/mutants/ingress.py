@@ -67,6 +67,20 @@ INGRESS = [
         test="test_ingress.py::test_ends[beats16]",
     ),
     Mutation(
+        name="a beat that finds no room is lost in silence",
+        file="staging.py",
+        old="self.overrun[i].eq(buffer.i.valid & ~buffer.i.ready & ~gone[i])",
+        new="self.overrun[i].eq(0)",
+        test="test_staging.py::test_staging[beats16]",
+    ),
+    Mutation(
+        name="a message that lost a beat keeps its epoch",
+        file="ingress.py",
+        old="self.close.eq(staging.overrun)",
+        new="self.close.eq(0)",
+        test="formal/test_formal.py::test_only_whole_messages_with_merged_prefixes_are_committed",
+    ),
+    Mutation(
         name="a message may cost a block more than was granted",
         file="record_rules.py",
         old="no_payload_fits.eq(self.room < length)",
@@ -104,8 +118,8 @@ INGRESS = [
     Mutation(
         name="a DELTA may come before a FULL prefix",
         file="prefix_reader.py",
-        old="(is_full | (is_delta & ~channel.due))",
-        new="(is_full | is_delta)",
+        old="is_full | (is_delta & ~channel.due)",
+        new="is_full | is_delta",
         test="test_prefix_reader.py::test_prefix_reader[beats16]",
     ),
     Mutation(

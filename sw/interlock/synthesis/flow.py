@@ -128,7 +128,7 @@ def place(netlist: Netlist, seed: int) -> Placement:
     with toolchain.locked(netlist.folder.with_suffix(".lock")):
         if not result.is_file():
             nextpnr = toolchain.prepare(f"yowasp-nextpnr-{netlist.part}")
-            options = FAMILIES[netlist.part].options
+            options = (*FAMILIES[netlist.part].options, *_pins(netlist))
             files = ("--json", "netlist.json", "--report", f"report-{seed}.json", "--seed", str(seed))
             start = time.monotonic()
             _run([str(nextpnr), "-q", *options, *files], netlist.folder)
@@ -145,6 +145,16 @@ def place(netlist: Netlist, seed: int) -> Placement:
     path = found.pop("critical")
     hops = [Hop(**hop) for hop in path.pop("hops")]
     return Placement(critical=CriticalPath(hops=hops, **path), **found)
+
+
+def _pins(netlist: Netlist) -> Sequence[str]:
+    """Options that say where the pins are."""
+    pins = FAMILIES[netlist.part].pins
+    if not pins:
+        return ()
+    lines = (f'LOCATE COMP "{name}" SITE "{site}";\n' for name, site in pins)
+    (netlist.folder / "pins.lpf").write_text("".join(lines))
+    return ("--lpf", "pins.lpf")
 
 
 def _write(path: Path, value: Any) -> None:

@@ -21,6 +21,9 @@ class Family:
         What it is, for people.
     options : tuple of str
         nextpnr's, all but files and seed.
+    pins : tuple of (str, str)
+        Where the harness's pins are, for place and route draws everything towards them.  Beside block RAM, in
+        the middle of a side: left to itself, it chooses pins at the edge that is furthest from any.
     lut, flip_flop, block_ram, dsp : str
         Names of the cells after synthesis; what comes after them in a name distinguishes variants.
     lut_bel : str, optional
@@ -31,6 +34,7 @@ class Family:
 
     device: str
     options: tuple[str, ...]
+    pins: tuple[tuple[str, str], ...]
     lut: str
     flip_flop: str
     block_ram: str
@@ -42,6 +46,7 @@ FAMILIES: dict[Part, Family] = {
     Part.ECP5: Family(
         device="LFE5U-85F, speed grade 6",
         options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100", "--timing-allow-fail"),
+        pins=(("clk", "G2"), ("serial_in", "H2"), ("serial_out", "J4")),
         lut="LUT4",
         flip_flop="TRELLIS_FF",
         block_ram="DP16KD",
@@ -51,6 +56,7 @@ FAMILIES: dict[Part, Family] = {
     Part.ICE40: Family(
         device="iCE40 HX8K",
         options=("--hx8k", "--package", "ct256", "--freq", "100", "--timing-allow-fail"),
+        pins=(),
         lut="SB_LUT4",
         flip_flop="SB_DFF",
         block_ram="SB_RAM40",
