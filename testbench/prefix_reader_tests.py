@@ -57,7 +57,9 @@ class Bench:
     ) -> bool:
         """Reads a record; says whether it was faultless.  Only then the prefix is settled, if it ends."""
         dut = self.dut
-        dut.slot.value, dut.som.value, dut.eom.value = slot, som, eom
+        dut.slot.value = slot
+        await cycles(dut, 1)
+        dut.som.value, dut.eom.value = som, eom
         dut.length.value = len(body) if length is None else length
         dut.enable.value = 1
         self.body.send_message(body)
@@ -141,8 +143,9 @@ async def an_entry_is_offered_one_cycle_after_its_last_beat(dut):
         times = [when for when, _ in bench.entries.taken]
         gaps = {after - before for before, after in pairwise(times)}
         assert gaps <= {beats}
-        # The first beat is there in the second cycle; of an entry, the last one before it is offered.
-        assert times[0] == begun + 2 + 2 * beats
+        # The channel is named first, and two cycles later the first beat is there; an entry is offered behind
+        # its last one.
+        assert times[0] == begun + 3 + 2 * beats
         bench.taken()
 
 

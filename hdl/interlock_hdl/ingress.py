@@ -12,7 +12,7 @@ from interlock_hdl.log.answer import Answer
 from interlock_hdl.message_writer import MessageWriter
 from interlock_hdl.ports import MergeStream
 from interlock_hdl.prefix_reader import PrefixReader
-from interlock_hdl.record import RecordType
+from interlock_hdl.record import TYPE_BITS, RecordType
 from interlock_hdl.record_rules import EOM, SOM, RecordRules
 from interlock_hdl.record_turns import RecordPort, RecordTurns
 from interlock_hdl.register_queue import RegisterQueue
@@ -49,9 +49,9 @@ class Ingress(wiring.Component):
 
     **Throughput**: one beat of a record's body a cycle, and a cycle before that, in which the record is
     judged.  A prefix takes two cycles more, until the log has answered its last entry; a message's header its
-    beats; a CREDIT two cycles more.  Of long messages that is no more than what header and tag of their
-    records take on a link, so that they are read as fast as they come.  **Latency**: ``Staging.latency`` from
-    a message's last beat to ``released``, if nothing is being released.
+    beats; a CREDIT two cycles more; a record of one beat, or none, a cycle more.  Of long messages that is no
+    more than what header and tag of their records take on a link, so that they are read as fast as they come.
+    **Latency**: ``Staging.latency`` from a message's last beat to ``released``, if nothing is being released.
 
     Parameters
     ----------
@@ -177,8 +177,9 @@ class Ingress(wiring.Component):
             cut.eq(self.ended.bit_select(self.slot, 1)),
         ]
         som, eom = header.flags[SOM], header.flags[EOM]
-        is_prefix = header.type == RecordType.PREFIX
-        is_abort = header.type == RecordType.ABORT
+        kind = header.type[:TYPE_BITS]  # the link lets no type pass but those that there are
+        is_prefix = kind == RecordType.PREFIX
+        is_abort = kind == RecordType.ABORT
 
         m.submodules.prefix = prefix = PrefixReader(beat_bytes=beat_bytes, links=links)
         m.d.comb += [
@@ -253,7 +254,7 @@ class Ingress(wiring.Component):
             staging.commit.eq(writer.commit),
             staging.discard.eq(aborts),
             prefix.abort.eq(accounts.abort),
-            self.require_full.eq((starts & (header.type == RecordType.FULL_REQUEST)) << self.slot),
+            self.require_full.eq((starts & (kind == RecordType.FULL_REQUEST)) << self.slot),
         ]
         with m.If(aborts | writer.commit):
             m.d.sync += channel.message_open.eq(0)
@@ -264,7 +265,7 @@ class Ingress(wiring.Component):
             writer.slot.eq(self.slot),
             writer.eom.eq(eom),
             writer.empty.eq(is_prefix),
-            writer.refused.eq(malformed),
+            writer.begins.eq(begins),
             writer.body.payload.eq(body.payload),
             writer.body.valid.eq(body.valid),
             writer.abort.eq(aborts),
@@ -289,7 +290,7 @@ class Ingress(wiring.Component):
                     m.d.sync += [created.eq(1), state.eq(State.IDLE)]
 
             with m.Case(State.JUDGE):
-                with m.Switch(turns.first_header.type):
+                with m.Switch(turns.first_header.type[:TYPE_BITS]):
                     with m.Case(RecordType.PREFIX):
                         m.d.sync += state.eq(State.PREFIX)
                     with m.Case(RecordType.PAYLOAD):
@@ -338,7 +339,7 @@ class Ingress(wiring.Component):
                 ]
 
             with m.Case(State.NOTICE):
-                m.d.comb += finished.eq(~malformed)
+                m.d.comb += finished.eq(~begins)  # until it is known whether it may be here
 
             with m.Case(State.DRAIN):
                 # Entries that the log has already taken stay merged; they were verified.

@@ -27,8 +27,8 @@ class MessageWriter(wiring.Component):
         A record of this channel is being written; the channel is named at least a cycle before.
     eom, empty : In(1)
         It ends its message; it is a prefix, and the message has no payload.
-    refused : In(1)
-        It may not be here, and does not end anything.
+    begins : In(1)
+        The record is in the cycle in which it is found out whether it may be here: nothing ends in that one.
     body : In(stream of Beat)
         Its payload.
     o : Out(stream of Beat)
@@ -49,7 +49,7 @@ class MessageWriter(wiring.Component):
                 "slot": In(8),
                 "eom": In(1),
                 "empty": In(1),
-                "refused": In(1),
+                "begins": In(1),
                 "body": In(beat_stream(beat_bytes)),
                 "o": Out(beat_stream(beat_bytes)),
                 "commit": Out(1),
@@ -69,7 +69,7 @@ class MessageWriter(wiring.Component):
         m.d.comb += [header.kind.eq(Kind.PEER), header.peer.eq(self.slot)]
 
         writes_header = self.enable & ~here
-        writes_payload = self.enable & here
+        writes_payload = self.enable & here & ~(self.begins & self.body.payload.last)
         with m.If(writes_header):
             m.d.comb += [
                 self.o.payload.data.eq(network(header).word_select(beat, 8 * self.beat_bytes)),
@@ -89,7 +89,7 @@ class MessageWriter(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(writes_header | (writes_payload & self.body.valid)),
             self.body.ready.eq(writes_payload & self.o.ready),
-            self.done.eq(ends & ~self.refused),
+            self.done.eq(ends),
             self.commit.eq(self.done & self.eom),
         ]
 

@@ -9,7 +9,7 @@ from interlock_hdl.record import ENTRY_BYTES, RECORD_MAX_LENGTH, Entry, PrefixFl
 from interlock_hdl.wire import network
 
 RECORD_ENTRIES = RECORD_MAX_LENGTH // ENTRY_BYTES
-ID_PARTS = 4
+ID_PARTS = 8
 
 ReadEntry = data.StructLayout({"entry": Entry, "external": 1})
 """An entry, and in which section of the prefix it was."""
@@ -41,7 +41,7 @@ class PrefixReader(wiring.Component):
     enable : In(1)
         A PREFIX record is being read.  While it is low nothing is known of any record.
     slot, som, eom, length : In(8), In(1), In(1), In(16)
-        Its channel, its flags, and the bytes of its body.
+        Its channel, its flags, and the bytes of its body; the channel is named at least a cycle before.
     body : In(stream of Beat)
     session_id : In(128)
         The node's own id.
@@ -104,9 +104,15 @@ class PrefixReader(wiring.Component):
         described = Signal()  # the descriptor is read
         is_entry_0 = Signal()
         all_read = Signal()
-        # No session is left, as of a cycle ago: entries have two beats or more, so it is right for each.
+        # What is still to come of the channel, and whether sessions are, as of a cycle ago: entries have two
+        # beats or more, so it is right for each.
         no_sessions = Signal()
-        top.d.sync += no_sessions.eq(channel.sessions == 0)
+        sessions, externals = Signal(32), Signal(32)
+        top.d.sync += [
+            no_sessions.eq(channel.sessions == 0),
+            sessions.eq(channel.sessions),
+            externals.eq(channel.externals),
+        ]
         descriptor = PrefixHeader(word)
         entry = Entry(word)
         use = Signal()
@@ -131,15 +137,16 @@ class PrefixReader(wiring.Component):
                 Mux(
                     self.som,
                     descriptor.n_sessions + descriptor.n_externals,
-                    channel.sessions + channel.externals,
+                    sessions + externals,
                 )
             )
         with m.If(judging):
             m.d.sync += [right.eq(descriptor_parts.all() & fits & (short | ~self.eom)), self.ends.eq(short)]
+        described_full = Signal()
         with m.If(full & is_descriptor):
-            m.d.comb += use.eq(1)
             m.d.sync += [
                 described.eq(1),
+                described_full.eq(is_full),
                 is_entry_0.eq(1),
                 descriptor_parts.eq(
                     Cat(
@@ -158,18 +165,22 @@ class PrefixReader(wiring.Component):
         is_own, is_peer = Signal(ID_PARTS), Signal(ID_PARTS)
         impostor = Signal()
         m.d.sync += impostor.eq(is_own.all() | (self.peer_known & ~is_peer.all()))
+        # What is in the way of an entry's place is no longer asked for: a record that failed is not read on.
+        failed = Signal()
+        with m.If(self.fault):
+            m.d.sync += failed.eq(1)
         taken = self.entries.valid & self.entries.ready
         m.d.comb += [
-            self.fault.eq(judged & (~right | (full & is_entry_0 & impostor))),
+            use.eq(full & (is_descriptor | (judged & self.entries.ready))),
+            self.fault.eq(failed | (judged & (~right | (full & is_entry_0 & impostor)))),
             self.entries.payload.entry.eq(entry),
             self.entries.payload.external.eq(no_sessions),
             self.entries.valid.eq(full & ~is_descriptor & judged & ~self.fault),
             self.introduced.eq(taken & is_entry_0),
             self.body.ready.eq(self.enable & ~all_read & (~full | use)),
-            self.done.eq(all_read & ~full),
+            self.done.eq(all_read & ~full & ~failed),
         ]
         with m.If(taken):
-            m.d.comb += use.eq(1)
             m.d.sync += is_entry_0.eq(0)
         with m.If(use):
             m.d.sync += full.eq(0)
@@ -187,17 +198,21 @@ class PrefixReader(wiring.Component):
                 ]
 
         # What outlives the record.
-        with top.If(self.enable & full & is_descriptor):
-            top.d.sync += [
-                channel.middle.eq(1),
-                channel.full.eq(is_full),
-                channel.sessions.eq(descriptor.n_sessions),
-                channel.externals.eq(descriptor.n_externals),
-            ]
-        with top.Elif(taken & self.entries.payload.external):
-            top.d.sync += channel.externals.eq(channel.externals - 1)
-        with top.Elif(taken):
-            top.d.sync += channel.sessions.eq(channel.sessions - 1)
+        describes = self.enable & full & is_descriptor
+        for i, progress in enumerate(channels):
+            here = self.slot == i
+            with top.If(describes & here):
+                top.d.sync += [
+                    progress.middle.eq(1),
+                    progress.sessions.eq(descriptor.n_sessions),
+                    progress.externals.eq(descriptor.n_externals),
+                ]
+            with top.Elif(taken & here & no_sessions):
+                top.d.sync += progress.externals.eq(progress.externals - 1)
+            with top.Elif(taken & here):
+                top.d.sync += progress.sessions.eq(progress.sessions - 1)
+        with top.If(self.enable & judging & self.som):
+            top.d.sync += channel.full.eq(described_full)
         with top.If(self.settle):
             top.d.sync += channel.middle.eq(0)
             with top.If(channel.full):

@@ -16,6 +16,10 @@ class RecordType(enum.IntEnum):
     FULL_REQUEST = 6
 
 
+TYPE_BITS = 3
+"""Low bits that tell all types apart, where nothing else can be."""
+
+
 class RecordFlag(enum.IntFlag):
     """Byte 2 of a record."""
 

@@ -11,6 +11,7 @@ from interlock_hdl.record import (
     BLOCK_BYTES,
     ENTRY_BYTES,
     PREFIX_HEADER_BYTES,
+    TYPE_BITS,
     RecordFlag,
     RecordHeader,
     RecordType,
@@ -66,16 +67,17 @@ class RecordRules(wiring.Component):
         length = self.header.length
         som, eom = self.header.flags[SOM], self.header.flags[EOM]
         begins, continues = Signal(), Signal()  # a message; with a payload
-        misplaced = Signal()
-        m.d.sync += [begins.eq(0), continues.eq(0), misplaced.eq(0)]
-        with m.Switch(self.header.type):
+        misplaced, unfit = Signal(), Signal()
+        m.d.sync += [begins.eq(0), continues.eq(0), misplaced.eq(0), unfit.eq(0)]
+        with m.Switch(self.header.type[:TYPE_BITS]):
             with m.Case(RecordType.PREFIX):
-                least = Mux(som, PREFIX_HEADER_BYTES + ENTRY_BYTES, ENTRY_BYTES)
-                fits = (length >= least) & ~length[: exact_log2(ENTRY_BYTES)].any()
+                begin, entry = (exact_log2(n) for n in (PREFIX_HEADER_BYTES + ENTRY_BYTES, ENTRY_BYTES))
+                fits = Mux(som, length[begin:].any(), length[entry:].any()) & ~length[:entry].any()
                 m.d.comb += [self.uses.eq(som), self.amount.eq(MESSAGE_HEADER_BYTES)]
                 m.d.sync += [
                     begins.eq(som),
-                    misplaced.eq(Mux(som, self.message_open, ~self.middle) | ~fits),
+                    misplaced.eq(Mux(som, self.message_open, ~self.middle)),
+                    unfit.eq(~fits),
                 ]
             with m.Case(RecordType.PAYLOAD):
                 # What does not fit in `amount` does not fit in the room, either.  That is whole blocks: the
@@ -84,7 +86,8 @@ class RecordRules(wiring.Component):
                 m.d.comb += [self.uses.eq(1), self.amount.eq(whole_blocks(length))]
                 m.d.sync += [
                     continues.eq(1),
-                    misplaced.eq(~self.message_open | self.middle | som | ~fits),
+                    misplaced.eq(~self.message_open | self.middle | som),
+                    unfit.eq(~fits),
                 ]
             with m.Case(RecordType.ABORT):
                 m.d.comb += self.aborts.eq(1)
@@ -95,5 +98,7 @@ class RecordRules(wiring.Component):
             no_header_fits.eq(self.room < MESSAGE_HEADER_BYTES),
             no_payload_fits.eq(self.room < length),
         ]
-        m.d.comb += self.malformed.eq(misplaced | (begins & no_header_fits) | (continues & no_payload_fits))
+        m.d.comb += self.malformed.eq(
+            misplaced | unfit | (begins & no_header_fits) | (continues & no_payload_fits)
+        )
         return m

@@ -89,7 +89,9 @@ class Release(wiring.Component):
             m.d.comb += turns.asking[i].eq(source.valid & ~self.stale[i] & ~pending[i])
 
         with m.If(granted):
-            with m.If(self.rx.valid & self.rx.ready & self.rx.payload.last):
+            # Of each source by itself: what stands at `rx` comes later.
+            ends = Cat(source.valid & source.payload.last for source in self.sources) & in_progress
+            with m.If(self.rx.ready & ends.any()):
                 m.d.sync += [granted.eq(0), in_progress.eq(0)]
         with m.Elif(turns.any & ~self.hold):
             m.d.sync += [granted.eq(1), in_progress.eq(1 << turns.next), self.source.eq(turns.next)]
