@@ -176,6 +176,9 @@ class Egress(wiring.Component):
         draining = Signal()  # what is left of a buffered message that was dropped
         started = Signal()  # its scan was accepted in the cycle before
         idle = ~sender.busy & ~exporter.busy & ~draining & ~started
+        # As of a cycle ago: whatever has begun since takes a message that is sampled already.
+        was_idle = Signal()
+        m.d.sync += was_idle.eq(idle)
         # What the slot says of it, one cycle late: so nothing leaves in a cycle in which an epoch ends, and
         # what was said of the message before is forgotten.
         slot_open = Signal()
@@ -221,7 +224,7 @@ class Egress(wiring.Component):
             credits.slot.eq(head.slot),
             credits.cost.eq(cost),
             credits.ask.eq(sampler.messages.valid & sampler.messages.ready),
-            sampler.start.eq(idle & may_leave),
+            sampler.start.eq(was_idle & may_leave),
             self.scan.valid.eq(requesting & ~ending),
             self.scan.payload.slot.eq(self.scan_slot),
             self.scan.payload.count.eq(self.count),

@@ -72,12 +72,13 @@ class Exporter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         beat_bytes = self.config.beat_bytes
-        writer = Writer(m, self.host, beat_bytes=beat_bytes)
+        m.submodules.summary = summary = Summary(beat_bytes=beat_bytes)
+        longest = max(summary.length, MESSAGE_HEADER_BYTES, ENTRY_BYTES)
+        writer = Writer(m, self.host, beat_bytes=beat_bytes, longest=longest)
         beat = writer.beat
 
         length = Signal.like(self.length)
         is_summary = Signal()
-        m.submodules.summary = summary = Summary(beat_bytes=beat_bytes)
         m.d.comb += [
             summary.begin.eq(self.begin),
             summary.ticks.eq(self.ticks),
@@ -93,6 +94,9 @@ class Exporter(wiring.Component):
         m.d.comb += header.kind.eq(Mux(is_summary, Kind.SUMMARY, Kind.LOG))
 
         # What is put.  In IDLE nothing is, and `beat` does not matter: so two bits decide what it is.
+        header_fits = writer.fits(MESSAGE_HEADER_BYTES)
+        entry_fits = writer.fits(ENTRY_BYTES)
+        summary_fits = writer.fits(summary.length)
         state = Signal(State)
         puts, what = state.as_value()[2], state.as_value()[:2]
         with m.Switch(what):
@@ -100,14 +104,14 @@ class Exporter(wiring.Component):
                 writer.word(header, MESSAGE_HEADER_BYTES)
                 m.d.comb += [
                     beat.first.eq(writer.begins),
-                    summary.following.eq(puts & writer.word_fits & is_summary),
+                    summary.following.eq(puts & header_fits & is_summary),
                 ]
             with m.Case(State.ENTRIES.value & 3):
                 writer.word(self.entries.payload.entry, ENTRY_BYTES)
                 m.d.comb += [
                     writer.put.eq(self.entries.valid),
                     beat.last.eq(writer.ends & self.entries.payload.last),
-                    self.entries.ready.eq(writer.word_fits),
+                    self.entries.ready.eq(entry_fits),
                 ]
             with m.Case(State.SUMMARY.value & 3):
                 m.d.comb += [
@@ -130,13 +134,13 @@ class Exporter(wiring.Component):
                 with m.If(self.begin):
                     m.d.sync += [self.busy.eq(1), self.needs_bins.eq(1), state.eq(State.HEADER)]
             with m.Case(State.HEADER):
-                with m.If(writer.word_fits):
+                with m.If(header_fits):
                     m.d.sync += state.eq(Mux(is_summary, State.SUMMARY, State.ENTRIES))
             with m.Case(State.ENTRIES):
-                with m.If(self.entries.valid & writer.word_fits & self.entries.payload.last):
+                with m.If(self.entries.valid & entry_fits & self.entries.payload.last):
                     m.d.sync += [is_summary.eq(1), state.eq(State.HEADER)]
             with m.Case(State.SUMMARY):
-                with m.If(writer.word_fits):
+                with m.If(summary_fits):
                     m.d.sync += [self.needs_bins.eq(0), state.eq(State.COPY)]
             with m.Case(State.COPY):
                 with m.If(self.payload.valid & ~writer.held & self.payload.payload.last):

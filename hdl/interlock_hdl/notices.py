@@ -79,7 +79,8 @@ class Notices(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         links = self.config.links
-        writer = Writer(m, self.records, beat_bytes=self.config.beat_bytes)
+        longest = max(RECORD_HEADER_BYTES, CREDIT_BYTES)
+        writer = Writer(m, self.records, beat_bytes=self.config.beat_bytes, longest=longest)
         slot = self.slot
 
         totals = Array(Signal(GRANT_BITS, name=f"total_{i}") for i in range(links))

@@ -140,7 +140,8 @@ class Sender(wiring.Component):
         m = Module()
         beat_bytes = self.config.beat_bytes
         head_beats = MESSAGE_HEADER_BYTES // beat_bytes
-        writer = Writer(m, self.records, beat_bytes=beat_bytes)
+        longest = max(RECORD_HEADER_BYTES, PREFIX_HEADER_BYTES, ENTRY_BYTES)
+        writer = Writer(m, self.records, beat_bytes=beat_bytes, longest=longest)
         beat = writer.beat
 
         message = Signal.like(self.message)
@@ -221,7 +222,7 @@ class Sender(wiring.Component):
         puts, what = state.as_value()[2], state.as_value()[:2]
         is_prefix = self.type == RecordType.PREFIX
         is_abort = self.type == RecordType.ABORT
-        entry_fits = ~writer.held & (writer.index == ENTRY_BYTES // beat_bytes - 1)
+        entry_fits = writer.fits(ENTRY_BYTES)
         with m.Switch(what):
             with m.Case(State.HEADER.value & 3):
                 writer.word(header, RECORD_HEADER_BYTES)
@@ -300,7 +301,7 @@ class Sender(wiring.Component):
                     ]
 
             with m.Case(State.HEADER):
-                with m.If(writer.word_fits):
+                with m.If(writer.fits(RECORD_HEADER_BYTES)):
                     m.d.sync += [is_first.eq(0), state.eq(State.PAYLOAD)]
                     with m.If(is_prefix):
                         m.d.sync += state.eq(Mux(is_first, State.DESCRIPTOR, State.ENTRIES))
@@ -308,7 +309,7 @@ class Sender(wiring.Component):
                         m.d.sync += state.eq(State.ABORTED)
 
             with m.Case(State.DESCRIPTOR):
-                with m.If(writer.word_fits):
+                with m.If(writer.fits(PREFIX_HEADER_BYTES)):
                     m.d.sync += state.eq(State.ENTRIES)
 
             with m.Case(State.ENTRIES):

@@ -5,9 +5,6 @@ from amaranth.lib import stream
 
 from interlock_hdl.wire import network
 
-MAX_BEATS = 64
-"""More than the beats of any header, entry or summary."""
-
 
 class Writer:
     """Two registers in front of an outgoing stream, and a counter of the beats within a word.
@@ -21,6 +18,8 @@ class Writer:
     m : Module
     output : stream of Beat, or of a layout with the fields of one
     beat_bytes : int
+    longest : int
+        Bytes of the longest word.
 
     Attributes
     ----------
@@ -34,14 +33,14 @@ class Writer:
         The first register, the second one, holds a beat.
     """
 
-    def __init__(self, m: Module, output: stream.Interface, *, beat_bytes: int) -> None:
+    def __init__(self, m: Module, output: stream.Interface, *, beat_bytes: int, longest: int) -> None:
         self._m = m
         self.beat_bytes = beat_bytes
         self.beat = Signal.like(output.payload, name="beat")
         self.put = Signal(name="put")
         self.emit = Signal(name="emit")
         self.ends = Signal(name="ends")
-        self.index = Signal(range(MAX_BEATS), name="index")
+        self.index = Signal(range(max(2, self.beats(longest))), name="index")
         self.valid = Signal(name="out_valid")
         out = Signal.like(output.payload, name="out")
         self.out = out
@@ -67,15 +66,18 @@ class Writer:
         with m.If(self.emit):
             m.d.sync += self.index.eq(Mux(self.ends, 0, self.index + 1))
 
+    def beats(self, octets: int) -> int:
+        """Beats of a word of so many bytes."""
+        return -(-octets // self.beat_bytes)
+
+    def fits(self, octets: int) -> Value:
+        """The last beat of a word of so many bytes is emitted, if it is there; whatever the state is."""
+        return ~self.held & (self.index == self.beats(octets) - 1)
+
     @property
     def begins(self) -> Value:
         """The beat is the first of its word."""
         return self.index == 0
-
-    @property
-    def word_fits(self) -> Value:
-        """The last beat of a word is emitted, if it is there."""
-        return ~self.held & self.ends
 
     @property
     def word_ends(self) -> Value:
@@ -84,7 +86,7 @@ class Writer:
 
     def word(self, word: Value, octets: int) -> None:
         """Puts ``word``, a big-endian integer of ``octets`` bytes: full beats, or a single one."""
-        beats = -(-octets // self.beat_bytes)
+        beats = self.beats(octets)
         padded = Cat(network(word), Const(0, 8 * (beats * self.beat_bytes - octets)))
         self._m.d.comb += [
             self.put.eq(1),
