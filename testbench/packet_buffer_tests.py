@@ -20,6 +20,7 @@ class Bench:
         self.dut = dut
         self.random = generator()
         self.depth, self.latency = settings["depth"], settings["latency"]
+        self.registers = settings["registers"]
         self.width = Beat(settings["beat_bytes"]).size
         self.committed: deque[int] = deque()
         self.pending: list[int] = []
@@ -73,9 +74,9 @@ class Bench:
                 assert not dut.i__ready.value, "takes while it is wiped"
             else:
                 assert bool(dut.i__ready.value) == (free > 0)
-                # Up to four committed beats stand in registers behind the memory; places come back late.
+                # Some committed beats stand in registers behind the memory; places come back late.
                 held = len(self.pending) + len(self.committed)
-                behind = min(4, len(self.committed))
+                behind = min(self.registers, len(self.committed))
                 assert self.depth - max(held, held_before) <= free <= self.depth - held + behind
                 held_before = held
                 if self.held is not None:

@@ -10,7 +10,12 @@ from lib.run import run
 @pytest.mark.parametrize("beat_bytes", [4, 16], ids=lambda b: f"beats{b}")
 def test_packet_buffer(beat_bytes, depth):
     buffer = PacketBuffer(shape=Beat(beat_bytes), depth=depth)
-    parameters = {"beat_bytes": beat_bytes, "depth": depth, "latency": buffer.latency}
+    parameters = {
+        "beat_bytes": beat_bytes,
+        "depth": depth,
+        "latency": buffer.latency,
+        "registers": buffer.registers,
+    }
     run(buffer, "packet_buffer_tests", parameters=parameters, public=True)
 
 
