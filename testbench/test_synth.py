@@ -180,6 +180,13 @@ def test_a_register_is_called_by_its_name(cell, name):
     assert reports.register_name(cell) == name
 
 
+def _lines(folder: Path, command: list[str]) -> list[str]:
+    """Of the file that says where pins are, if there is one."""
+    if "--lpf" not in command:
+        return []
+    return (folder / command[command.index("--lpf") + 1]).read_text().splitlines()
+
+
 class Tools:
     """In place of Yosys and nextpnr: writes reports, and does with every run as it was told."""
 
@@ -194,6 +201,7 @@ class Tools:
         seed = int(command[-1]) if "--seed" in command else None
         name = f"place {seed}" if seed else "synthesise"
         self.runs.append(name)
+        self.pins = [line.split('"')[1::2] for line in _lines(folder, command)]
         if name in self.fails:
             raise self.fails[name]
         if seed:
@@ -249,6 +257,14 @@ def test_an_option_more_is_computed_anew(tools, monkeypatch):
     changed[Part.ECP5] = FAMILIES[Part.ECP5].__class__(**{**vars(FAMILIES[Part.ECP5]), "options": ("--25k",)})
     monkeypatch.setattr(flow, "FAMILIES", changed)
     assert measured(seeds=1).digest != before.digest
+
+
+@pytest.mark.parametrize("part", Part)
+def test_the_pins_are_where_the_part_has_them(part, tools):
+    synth.measure("counter64", Block(make=Counter, part=part), seeds=1)
+    assert tools.pins == [list(pin) for pin in FAMILIES[part].pins]
+    names = {name for name, _ in FAMILIES[part].pins}
+    assert names in (set(), {"clk", "serial_in", "serial_out"})
 
 
 def test_a_block_that_takes_long_is_placed_once(tools, monkeypatch):
