@@ -97,8 +97,8 @@ INGRESS = [
     Mutation(
         name="a prefix goes on though nothing of it is left",
         file="record_rules.py",
-        old="~self.middle) | ~fits",
-        new="0) | ~fits",
+        old="Mux(som, self.message_open, ~self.middle)",
+        new="Mux(som, self.message_open, 0)",
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
