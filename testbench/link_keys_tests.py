@@ -3,18 +3,20 @@
 from collections import Counter
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import RisingEdge, SimTimeoutError, with_timeout
 from interlock.model.keys import KEYS, WORD_BYTES, LinkKeys
 from interlock_hdl.beat import Beat
 from interlock_hdl.channel_keys import ChannelKey
 from lib.beats import beats_of
 from lib.parameters import generator, parameters
 from lib.patterns import crossings, pauses
-from lib.streams import StreamSource, cycles, start, unpack, watch
+from lib.streams import CLOCK_NS, StreamSource, cycles, start, unpack, watch
 
 LINKS = parameters()["links"]
 INSTALLING = 9
 """Most cycles from a key that a store takes to when it is in use."""
+PATIENCE = 5000
+"""Cycles in which all messages that wait are taken."""
 
 
 class Store:
@@ -104,7 +106,10 @@ class Bench:
 
     async def rest(self) -> None:
         """Until everything was taken and installed."""
-        await self.source.drained()
+        try:
+            await with_timeout(self.source.drained(), PATIENCE * CLOCK_NS, "ns")
+        except SimTimeoutError:
+            raise AssertionError("what was sent is not taken") from None
         await cycles(self.dut, 60 + 2 * INSTALLING)
 
     async def _run_links(self) -> None:

@@ -236,6 +236,13 @@ def test_same_seed_same_report_but_for_times(outcome):
     assert {**told, **dict.fromkeys(times)} == {**again, **dict.fromkeys(times)}
 
 
+def test_links_in_clear_must_be_asked_for_and_are_on_record():
+    told = report(run(TINY, engine=Engine.GOLDEN, is_clear=True), engine=Engine.GOLDEN)
+    flags = {source.flags for node in told.logs for source in node.log}
+    assert flags == {1 | 4}  # CLEAR links, UNADMITTED data
+    assert told.flops_counted == told.flops_analytic
+
+
 def test_other_seed_other_bytes():
     def exported(seed):
         result = run(Task(nodes=2, hidden=4, batch=4, batches=1, epochs=1, seed=seed), engine=Engine.GOLDEN)

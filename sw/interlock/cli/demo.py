@@ -31,6 +31,9 @@ def demo(
     waves: Annotated[
         bool, typer.Option("--waves", help="Write all signals: 1 GB (FST) for each node and 20 steps.")
     ] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Links that are not sealed: faster, and every log entry says so.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report instead of a summary.")] = False,
 ) -> int:
     """Writes report.json and report.html to build/demo.
@@ -56,11 +59,18 @@ def demo(
         def progress(done: int, total: int) -> None:
             bar.update(row, description="training", completed=done, total=total)
 
-        outcome = run(task, engine=engine, waves=folder / "waves" if waves else None, progress=progress)
+        outcome = run(
+            task,
+            engine=engine,
+            is_clear=clear,
+            waves=folder / "waves" if waves else None,
+            progress=progress,
+        )
 
     result = report(outcome, engine=engine)
     command = f"interlock demo --nodes {nodes} --epochs {epochs} --engine {engine.value} --seed {seed}"
     command += f" --batches {batches}" if batches else ""
+    command += " --clear" if clear else ""
     write_atomically(folder / "report.json", result.to_json())
     write_atomically(folder / "report.html", render(result, command=command))
     if as_json:

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,8 +91,12 @@ class Machine:
 
 
 @contextmanager
-def machines(engine: Engine, count: int, *, waves: Path | None = None) -> Iterator[list[Machine]]:
-    """The nodes of a cluster.  Gateware writes its waves to files of the folder ``waves``.
+def machines(
+    engine: Engine, count: int, *, is_clear: bool = False, waves: Path | None = None
+) -> Iterator[list[Machine]]:
+    """The nodes of a cluster, with sealed links or CLEAR ones.
+
+    Gateware writes its waves to files of the folder ``waves``.
 
     What an error ends has its waves whole; what is interrupted leaves none.
     """
@@ -100,7 +104,8 @@ def machines(engine: Engine, count: int, *, waves: Path | None = None) -> Iterat
     is_interrupted = False
     try:
         for number in range(count):
-            made.append(_machine(engine, number, waves and waves / f"node{number}.fst"))
+            file = waves and waves / f"node{number}.fst"
+            made.append(_machine(engine, number, file, is_clear=is_clear))
         yield made
     except KeyboardInterrupt:
         is_interrupted = True
@@ -110,18 +115,19 @@ def machines(engine: Engine, count: int, *, waves: Path | None = None) -> Iterat
             machine.close(is_interrupted=is_interrupted)
 
 
-def _machine(engine: Engine, number: int, waves: Path | None) -> Machine:
+def _machine(engine: Engine, number: int, waves: Path | None, *, is_clear: bool) -> Machine:
     if engine is Engine.GOLDEN:
-        return Machine(GoldenEngine(_golden(number), PlainScheduler()))
-    rtl = _rtl(number, waves)
+        return Machine(GoldenEngine(_golden(number, is_clear=is_clear), PlainScheduler()))
+    rtl = _rtl(number, waves, is_clear=is_clear)
     if engine is Engine.RTL:
         return Machine(rtl, rtl, waves)
-    return Machine(LockstepNode(rtl, _golden(number, watch=True), name=f"node {number}"), rtl, waves)
+    golden = _golden(number, is_clear=is_clear, watch=True)
+    return Machine(LockstepNode(rtl, golden, name=f"node {number}"), rtl, waves)
 
 
-def _golden(number: int, *, watch: bool = False) -> GoldenNode:
+def _golden(number: int, *, is_clear: bool, watch: bool = False) -> GoldenNode:
     return GoldenNode(
-        parameters=PARAMETERS,
+        parameters=replace(PARAMETERS, is_sealed=not is_clear),
         accelerator=GoldenAccelerator(ACCELERATOR),
         maker=MAKER,
         serial=number + 1,
@@ -129,10 +135,10 @@ def _golden(number: int, *, watch: bool = False) -> GoldenNode:
     )
 
 
-def _rtl(number: int, waves: Path | None) -> "RtlNode":
+def _rtl(number: int, waves: Path | None, *, is_clear: bool) -> "RtlNode":
     from interlock.device.rtl_node import RtlNode  # here, for the golden model alone needs no HDL
 
-    node = RtlNode(_gateware(), maker=MAKER, serial=number + 1, waves=waves is not None)
+    node = RtlNode(_gateware(is_clear=is_clear), maker=MAKER, serial=number + 1, waves=waves is not None)
     if waves is not None:
         waves.parent.mkdir(parents=True, exist_ok=True)
         node.open_waves(waves)
@@ -140,16 +146,20 @@ def _rtl(number: int, waves: Path | None) -> "RtlNode":
 
 
 @cache
-def _gateware() -> "wiring.Component":
+def _gateware(*, is_clear: bool) -> "wiring.Component":
     """What every node of gateware is an instance of."""
     from interlock_hdl.accelerator.accelerator import Accelerator
-    from interlock_hdl.config import InterlockConfig, LogStore
+    from interlock_hdl.config import InterlockConfig, LinkProfile, LogStore
     from interlock_hdl.node import Node as Gateware
 
     config = InterlockConfig(
-        links=PARAMETERS.links, log_entries=PARAMETERS.log_entries, log_store=LogStore.HASH
+        links=PARAMETERS.links,
+        log_entries=PARAMETERS.log_entries,
+        log_store=LogStore.HASH,
+        profile=LinkProfile.CLEAR if is_clear else LinkProfile.SEALED,
     )
-    assert NodeParameters.of(config) == PARAMETERS, "gateware and golden model are the same build"
+    same = replace(PARAMETERS, is_sealed=not is_clear)
+    assert NodeParameters.of(config) == same, "gateware and golden model are the same build"
     accelerator = Accelerator(
         beat_bytes=config.beat_bytes,
         array_size=ACCELERATOR.array_size,

@@ -68,10 +68,11 @@ def run(
     task: Task,
     *,
     engine: Engine,
+    is_clear: bool = False,
     waves: Path | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Outcome:
-    """Trains on a cluster; ``waves`` is a folder for waves of the gateware.
+    """Trains on a cluster, with sealed links or CLEAR ones; ``waves`` is a folder for waves of the gateware.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def run(
     messages_a_step = 2 * (task.nodes - 1)  # in either direction
 
     began = time.monotonic()
-    with machines(engine, task.nodes, waves=waves) as made:
+    with machines(engine, task.nodes, is_clear=is_clear, waves=waves) as made:
         built = time.monotonic()
         nodes = [MeteredNode(one.node, links=PARAMETERS.links, keep=task.nodes - 1) for one in made]
 
