@@ -282,6 +282,7 @@ class Bench:
             assert dut.entry_merged.value
             assert not dut.local_merged.value
             slot = int(dut.merging.value)
+            assert self.models[slot].to_merge, f"an entry that may not be: {self.models[slot].fault}"
             expected = self.models[slot].to_merge[0]
             bits = pack(MergeRequest["entry"].shape, request["entry"]).to_bytes(32)
             assert request["external"] == isinstance(expected, bytes)
