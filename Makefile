@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(firstword $(shell sha256sum pyproject.toml))
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test formal mutants campaign demo bench registers verilog docs clean
+.PHONY: help install lint test long formal mutants campaign demo bench registers verilog docs clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -22,6 +22,9 @@ lint: $(INSTALLED) ## style and types
 
 test: lint ## lint, and every test and proof
 	$(BIN)/pytest -n 2 --dist worksteal
+
+long: $(INSTALLED) ## what takes long and is no part of `make test`: deeper proofs, sealed tops over AXI
+	$(BIN)/pytest -n 2 --dist worksteal -m long
 
 formal: $(INSTALLED) ## the proofs alone, and deeper ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "" testbench/formal

@@ -333,6 +333,8 @@ async def a_count_below_the_last_is_a_fault_before_an_entry_leaves(dut):
     dut.entries__ready.value = 0
     bench.announce.send({"count": 999, "announced": 5000})
     bench.read((0, 0))
+    await cycles(dut, 3)
+    dut.entries__ready.value = 1
     await bench.settle()
     await cycles(dut, 20)
     assert dut.fault.value, "latched"

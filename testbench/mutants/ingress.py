@@ -95,13 +95,6 @@ INGRESS = [
         test="test_ingress.py::test_rules[beats16]",
     ),
     Mutation(
-        name="a prefix goes on though nothing of it is left",
-        file="record_rules.py",
-        old="Mux(som, self.message_open, ~self.middle)",
-        new="Mux(som, self.message_open, 0)",
-        test="test_ingress.py::test_rules[beats16]",
-    ),
-    Mutation(
         name="behind an abort comes a payload without a header",
         file="message_writer.py",
         old="(self.commit | self.abort) << self.slot",
