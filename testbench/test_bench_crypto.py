@@ -13,7 +13,7 @@ from interlock.bench.report import FIGURES
 LATENCY = {"seal": 115, "open": 154}
 
 
-@pytest.mark.parametrize("block", LATENCY)
+@pytest.mark.parametrize("block", ["seal", pytest.param("open", marks=pytest.mark.long)])
 def test_the_slowest_cipher_is_never_idle(block):
     figures = crypto.measure(block, 14, sizes=(64,))
     assert [one.alternating for one in figures] == [False, True]
