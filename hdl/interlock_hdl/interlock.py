@@ -156,10 +156,11 @@ class Interlock(wiring.Component):
             session.alarms[Alarm.LOG_FAULT].eq(log.fault),
             session.alarms[Alarm.OWN_AHEAD].eq(log.own_ahead),
             self.clear_request.eq(session.clear_request),
-            self.session_id.eq(session.session_id),
             self.is_open.eq(session.open),
             self.alarm.eq(session.alarm),
         ]
+
+        m.d.sync += self.session_id.eq(session.session_id)
 
         # Counter
         m.d.comb += [
