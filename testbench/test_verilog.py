@@ -18,6 +18,7 @@ WARNINGS = {
     "CASEOVERLAP",  # Yosys writes a multiplexer with a one-hot select as a casez that takes the first match
     "DECLFILENAME",  # one file holds all modules
     "PROCASSINIT",  # initial values of registers are those of reset, for FPGAs
+    "UNSIGNED",  # of the bytes of a block, the first one is never behind the last
     "VARHIDDEN",  # a wire of a block has the name of an instance of the block around it
     "UNUSEDSIGNAL",  # fields of layouts that a block does not look at, aliases with the names of the source
     "WIDTHEXPAND",  # operands of different widths, extended as Amaranth wants them
