@@ -63,7 +63,13 @@ def ports_in(text: str) -> list[tuple[str, str, int]]:
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+OFTEN = [
+    pytest.param(profile, marks=pytest.mark.long) if profile == "clear" else profile for profile in PROFILES
+]
+"""All of them; what the one with CLEAR links adds to the small one, the default one has too."""
+
+
+@pytest.mark.parametrize("profile", OFTEN)
 def test_verilator_has_nothing_to_say_but_what_is_named(profile, written):
     folder, out = written(profile)
     names = ("interlock.v", "interlock_template.v", "interlock.f")
