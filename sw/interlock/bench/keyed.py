@@ -4,7 +4,7 @@ from interlock.device.rtl import Rtl
 from interlock.model.channel import CLEAR, Channel, SealedChannel
 from interlock.model.gcm import KEY_BYTES
 from interlock.model.keys import LinkKeys
-from interlock.wires import Segment
+from interlock.wires import Level, Segment
 
 CHANNEL = 5
 
@@ -22,6 +22,11 @@ def play_peer(rtl: Rtl, slot: int, *, peer: bytes, is_sealed: bool) -> Channel:
     send, receive = 2 * slot, 2 * slot + 1
     give_keys(rtl, slot, peer=peer, send=send, receive=receive)
     return SealedChannel(_key(receive), CHANNEL)
+
+
+def says_up(rtl: Rtl, slot: int) -> bool:
+    """Whether the node raises its level ``up``, in what it has sent on a link since this was asked last."""
+    return any(isinstance(item, Level) and item.up for item in rtl.pop(f"links__{slot}__tx"))
 
 
 def _key(number: int) -> bytes:

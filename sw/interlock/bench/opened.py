@@ -4,7 +4,7 @@ from interlock_hdl.config import InterlockConfig
 from interlock_hdl.interlock import Interlock
 
 from interlock.bench import traffic
-from interlock.bench.keyed import play_peer
+from interlock.bench.keyed import play_peer, says_up
 from interlock.bench.pair import LINK_RX, LINK_TX, MAKER, PATIENCE, SETTLING, BenchFailed
 from interlock.device.rtl import Rtl
 from interlock.wires import Level
@@ -32,7 +32,12 @@ def opened(config: InterlockConfig, *, runs_long: bool = False) -> Rtl:
     rtl.set("clear_done", 0)
     wait("is_open", 1)
     channel = play_peer(rtl, traffic.SLOT, peer=traffic.THIRD_PARTY, is_sealed=config.is_sealed)
-    rtl.push(LINK_RX, [Level(up=True, heard=False), Level(up=True, heard=True)])
+    rtl.push(LINK_RX, [Level(up=True, heard=False)])
+    for _ in range(PATIENCE):
+        if says_up(rtl, traffic.SLOT):
+            break
+        rtl.run(1)
+    rtl.push(LINK_RX, [Level(up=True, heard=True)])
     wait("link_open", 1)
     for stream, segments in ((LINK_RX, traffic.greeting(channel)), ("tx", [traffic.message(0, 16)])):
         rtl.push(stream, segments)

@@ -9,7 +9,7 @@ from interlock_hdl.config import InterlockConfig
 from interlock_hdl.interlock import Interlock
 
 from interlock.bench import traffic
-from interlock.bench.keyed import give_keys, play_peer
+from interlock.bench.keyed import give_keys, play_peer, says_up
 from interlock.device.rtl import Rtl
 from interlock.errors import InterlockError
 from interlock.model.records import HEADER, RecordFlag, RecordType
@@ -169,7 +169,10 @@ class Pair:
             for end in self.ends
         ]
         for end in self.ends:
-            end.rtl.push(OTHER_RX, [Level(up=True, heard=False), Level(up=True, heard=True)])
+            end.rtl.push(OTHER_RX, [Level(up=True, heard=False)])
+        for end in self.ends:
+            self.run_until(lambda rtl=end.rtl: says_up(rtl, traffic.OTHER_SLOT))  # type: ignore[misc]
+            end.rtl.push(OTHER_RX, [Level(up=True, heard=True)])
         self.run_until(lambda: all(end.rtl.get("link_open") == 0b11 for end in self.ends))
         self.run(SETTLING)
         for end, channel in zip(self.ends, channels, strict=True):
