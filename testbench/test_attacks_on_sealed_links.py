@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from interlock.model.records import HEADER, RecordFlag, RecordType
-from lib.middle import Act, Middle
+from lib.middle import NUMBER, Act, Middle
 from lib.nodes import BUILDS
 from lib.parameters import generator
 
@@ -112,10 +112,8 @@ def test_two_records_in_the_wrong_order(middle):
     kept: list[bytes] = []
 
     def swap(record: bytes) -> list[bytes]:
-        if not kept:
-            kept.append(record)
-            return []
-        return [record, *([kept[0]] if len(kept) == 1 and not kept.append(b"") else [])]
+        kept.append(record)
+        return {1: [], 2: [record, kept[0]]}.get(len(kept), [record])
 
     strike(middle, swap)
 
@@ -131,58 +129,44 @@ def test_a_record_of_the_message_before(middle):
     strike(middle, once(lambda record: [old[-1]]))
 
 
+def said(middle: Middle, slot: int, *, number: int = 0) -> dict[bytes, bytes]:
+    """What a node has said in an epoch, after some more messages: records by their number."""
+    middle.send_all(slot, [LENGTH] * 4, seed=GOOD, number=number)
+    middle.rest()
+    return dict(middle.taps[number].said[slot])
+
+
+def instead(others: dict[bytes, bytes], *, of: RecordType = RecordType.PAYLOAD) -> Act:
+    """Another record of the same number; there must be one."""
+    return once(lambda record: [others[record[NUMBER]]], of=of)
+
+
 def test_a_record_of_another_epoch_with_the_right_number(middle):
     """Keys are of one epoch: what another one said in the same place is of no use."""
     begin(middle)
-    first = list(middle.taps[0].seen)
-    middle.taps[1].push_link(0, [])
+    others = said(middle, 0)
     strike(middle, once(lambda record: []))  # ends the epoch
     begin(middle)
-    old = {record[8:16]: record for slot, record in first if slot == 0}
-    middle.forget()
-    middle.taps[0].act = once(lambda record: [old.get(record[8:16], record[:-1] + b"?")])
-    middle.send(0, LENGTH, seed=BAD)
-    middle.rest()
-    middle.taps[0].act = None
-    assert middle.gateware(1).count("close") == 1
-    assert middle.released() == []
+    strike(middle, instead(others))
 
 
 def test_a_record_of_another_session(middle):
     begin(middle)
-    old = {record[8:16]: record for slot, record in middle.taps[0].seen if slot == 0}
+    others = said(middle, 0)
     middle.taps[0].roll()
-    middle.rest()
-    middle.until(middle.is_open)
-    middle.forget()
-    middle.taps[0].act = once(lambda record: [old.get(record[8:16], record[:-1] + b"?")])
-    middle.send(0, LENGTH, seed=GOOD)
-    middle.rest()
-    middle.taps[0].act = None
-    assert middle.gateware(1).count("close") == 1
-    assert middle.released() == []
+    begin(middle)
+    strike(middle, instead(others))
 
 
 def test_a_record_of_another_channel_with_the_right_number(middle):
     begin(middle)
-    middle.rest()
-    for slot in range(2):
-        middle.taps[1].reopen(slot)
-    others: dict[bytes, bytes] = {}
-    middle.send(1, LENGTH, seed=GOOD)
-    middle.send(1, LENGTH, seed=GOOD)
-    middle.rest()
-    others = {record[8:16]: record for slot, record in middle.taps[0].seen if slot == 1}
-    strike(middle, once(lambda record: [others.get(record[8:16], record[:-1] + b"?")], of=RecordType.PREFIX))
+    strike(middle, instead(said(middle, 1), of=RecordType.PREFIX))
 
 
 def test_a_record_that_comes_back_to_whom_it_is_from(middle):
     """The same key must not serve both directions."""
     begin(middle)
-    middle.send(0, LENGTH, seed=BAD, number=1)
-    middle.rest()
-    back = {record[8:16]: record for slot, record in middle.taps[1].seen if slot == 0}
-    strike(middle, once(lambda record: [back.get(record[8:16], record[:-1] + b"?")], of=RecordType.PREFIX))
+    strike(middle, instead(said(middle, 0, number=1), of=RecordType.PREFIX))
 
 
 def test_a_record_of_nobody(middle):

@@ -13,7 +13,6 @@ from interlock_hdl.wire import network
 WORD_BYTES = 4
 PEER_WORDS = 128 // 8 // WORD_BYTES
 KEY_WORDS = KEY_BITS // 8 // WORD_BYTES
-_CHANGES = ("claims", "completes", "owns", "voids")
 
 
 class State(enum.Enum):
@@ -123,7 +122,7 @@ class LinkKeys(wiring.Component):
         for out in (self.send, self.receive):
             m.d.comb += [out.p.slot.eq(slot), out.p.channel.eq(channel), out.p.key.eq(key)]
 
-        claims, completes, owns, voids = (Signal(links, name=name) for name in _CHANGES)
+        claims, completes, owns, voids = Signal(links), Signal(links), Signal(links), Signal(links)
         m.d.sync += [
             complete.eq((complete | completes) & ~(claims | self.drop)),
             owned.eq(((owned & ~self.ended) | owns) & ~voids),

@@ -19,6 +19,9 @@ QUANTUM = 50
 PATIENCE = 4000
 """Quanta in which whatever was begun has come to its end."""
 
+NUMBER = slice(8, 16)
+"""Where ``seq`` is in a record."""
+
 Act = Callable[[bytes], Sequence[bytes]]
 """What becomes of a record."""
 
@@ -30,6 +33,8 @@ class Wiretap:
     ----------
     seen : list of (int, bytes)
         Slot and bytes of every record that came by.
+    said : dict of dict
+        Of each slot, the records of its epoch, by their numbers as they stand there.
     act : Act, optional
         What becomes of the next ones.
     """
@@ -39,6 +44,7 @@ class Wiretap:
         self.seen: list[tuple[int, bytes]] = []
         self.act: Act | None = None
         self.peer: bytes | None = None  # whom keys are said to have come from, where that is not who they did
+        self.said: dict[int, dict[bytes, bytes]] = {}
         self._partial: dict[int, bytes] = {}
 
     def __getattr__(self, name: str):
@@ -56,12 +62,15 @@ class Wiretap:
             if isinstance(item, Level):
                 items += self._rest(slot)
                 items.append(item)
+                if not item.up:
+                    self.said[slot] = {}
                 continue
             record = self._partial.pop(slot, b"") + item.data
             if not item.last:
                 self._partial[slot] = record
                 continue
             self.seen.append((slot, record))
+            self.said.setdefault(slot, {})[record[NUMBER]] = record
             records = self.act(record) if self.act else [record]
             items += [Segment(one, first=True, last=True) for one in records if one]
         return items

@@ -1,5 +1,7 @@
 """One Interlock without an accelerator, whose peer takes everything, for what one end alone can show."""
 
+from collections.abc import Callable
+
 from interlock_hdl.config import InterlockConfig
 from interlock_hdl.interlock import Interlock
 
@@ -20,12 +22,15 @@ def opened(config: InterlockConfig, *, runs_long: bool = False) -> Rtl:
     rtl.set("serial", SERIAL)
     rtl.push("random", [SERIAL] * (2 + config.key_words))
 
-    def wait(output: str, value: int) -> None:
+    def wait_until(done: Callable[[], bool], what: str) -> None:
         for _ in range(PATIENCE):
-            if rtl.get(output) == value:
+            if done():
                 return
             rtl.run(1)
-        raise BenchFailed(f"{output} did not become {value} in {PATIENCE} cycles")
+        raise BenchFailed(f"{what} in {PATIENCE} cycles")
+
+    def wait(output: str, value: int) -> None:
+        wait_until(lambda: rtl.get(output) == value, f"{output} did not become {value}")
 
     rtl.set("clear_done", 1)
     wait("clear_request", 0)
@@ -33,10 +38,7 @@ def opened(config: InterlockConfig, *, runs_long: bool = False) -> Rtl:
     wait("is_open", 1)
     channel = play_peer(rtl, traffic.SLOT, peer=traffic.THIRD_PARTY, is_sealed=config.is_sealed)
     rtl.push(LINK_RX, [Level(up=True, heard=False)])
-    for _ in range(PATIENCE):
-        if says_up(rtl, traffic.SLOT):
-            break
-        rtl.run(1)
+    wait_until(lambda: says_up(rtl, traffic.SLOT), "up of the link did not rise")
     rtl.push(LINK_RX, [Level(up=True, heard=True)])
     wait("link_open", 1)
     for stream, segments in ((LINK_RX, traffic.greeting(channel)), ("tx", [traffic.message(0, 16)])):

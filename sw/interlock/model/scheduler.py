@@ -159,10 +159,8 @@ def _endings(node: GoldenNode) -> Iterator[Choice]:
 
 def _levels(node: GoldenNode) -> Iterator[Choice]:
     keys_for = node.next_keys_slot
-    is_for_closed = keys_for is not None and not any(
-        link.open for slot, link in enumerate(node.links) if slot == keys_for
-    )
-    if is_for_closed and node.session.state is State.OPEN:
+    is_open = keys_for is not None and any(link.open for link in node.links[keys_for : keys_for + 1])
+    if keys_for is not None and not is_open and node.session.state is State.OPEN:
         yield "key", ()
     for slot, link in enumerate(node.links):
         if node.reopen_asked[slot]:

@@ -37,9 +37,10 @@ class Tap:
 
         No epoch opens unless ``up`` rises, which it does not while keys are taken.
         """
-        rises = level.up and not self._is_up and self._next is not None
-        if rises and self._next is not None:
-            self.key, number = self._next
-            self.channel = SealedChannel(self.key, number, **self._limits)
+        rises = level.up and not self._is_up
         self._is_up = level.up
-        return rises
+        if not rises or self._next is None:
+            return False
+        self.key, number = self._next
+        self.channel = SealedChannel(self.key, number, **self._limits)
+        return True
