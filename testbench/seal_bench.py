@@ -50,7 +50,7 @@ class Bench:
         settings = parameters()
         self.dut, self.random = dut, generator()
         self.beat_bytes, self.interval = settings["beat_bytes"], settings["interval"]
-        self.latency, self.tag_latency = settings["latency"], settings["tag_latency"]
+        self.latency = settings["latency"]
         self.slots = range(settings["links"])
         self.shape = RecordBeat(self.beat_bytes, len(self.slots))
         self.key_shape = ChannelKey(len(self.slots))

@@ -57,7 +57,7 @@ def test_json_has_every_figure(made_up, tmp_path, capsys):
     assert {(one["block"], one["interval"]) for one in report["figures"]} == {
         (block, interval) for block in ("seal", "open") for interval in (1, 2, 14)
     }
-    assert report["path"] == asdict(made_up)
+    assert report["paths"] == [{"staging_messages": room} | asdict(made_up) for room in (4, 6)]
     printed = capsys.readouterr().out
     assert "40.96" in printed
     assert "0.25 beats a cycle" in printed

@@ -15,14 +15,13 @@ DIRECTED = [
 ]
 
 
-@pytest.mark.parametrize("interval", [1, 14])
+@pytest.mark.parametrize("interval", [1, 14, 107])
 def test_gcm_records(interval):
     gcm = Gcm(interval=interval, slots=SLOTS)
     shared = {
         "interval": interval,
         "slots": SLOTS,
         "latency": gcm.latency,
-        "tag_latency": gcm.tag_latency,
         "repeats": 1000 if interval == 14 else 20,
         "gaps": "none",
         "stalls": "half",

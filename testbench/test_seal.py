@@ -19,7 +19,6 @@ def run_seal(
         "links": links,
         "interval": interval,
         "latency": seal.latency,
-        "tag_latency": seal.tag_latency,
     }
     return run(WatchedSeal(seal), tests, parameters=shared | BITS | parameters, testcase=testcase)
 

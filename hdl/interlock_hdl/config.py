@@ -145,14 +145,15 @@ class InterlockConfig:
         Largest payload of a buffered message, a multiple of 16.
     staging_messages : int
         So many of the largest buffered messages find room in a channel's staging, but for their headers; one
-        always does with its header.  With 4 a link is never idle while its receiver releases what came, and
-        where the message is a power of two so is the memory.  A stream may be as long as all of it.
+        always does with its header.  With 4 a CLEAR link is never idle while its receiver releases what
+        came, and where the message is a power of two so is the memory; a sealed link at a block a cycle needs
+        6, for a record is there whole three times on its way.  A stream may be as long as all of it.
     digest_lanes : int
         SHA-256 cores of the digest core; with 0 there is none, and external data is marked UNLOGGED.
     profile : LinkProfile
         Of all links.
     cipher_interval : int
-        Of sealed links: cycles that a block of 16 bytes takes, 1, 2 or 14, both ways.
+        Of sealed links: cycles that a block of 16 bytes takes, one of ``INTERVALS``, both ways.
     s_boxes : SBoxStyle
         What their S-boxes are made of.
     rekey_bits, stop_bits : int

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
-from interlock_hdl.crypto.gcm import BLOCK_BYTES, Gcm
+from interlock_hdl.crypto.gcm import BLOCK_BYTES, INTERVALS, Gcm
 from interlock_hdl.crypto.result_queue import ResultQueue
 from interlock_hdl.ones import lowest_one
 from interlock_hdl.open_progress import OpenProgress
@@ -20,7 +20,7 @@ from interlock_hdl.sealed_inbox import SealedInbox
 
 HEADERS = 32
 """Records of a slot that are being opened, or have a header that was not read."""
-STORED_RECORDS = {1: 3, 2: 2, 14: 2}
+STORED_RECORDS = {interval: 3 if interval == 1 else 2 for interval in INTERVALS}
 """Bodies that a slot has place for, by interval.  Where a block enters in every cycle, a third one does so
 before the first was read to its end."""
 
@@ -60,7 +60,7 @@ class Open(wiring.Component):
     links : int
         Slots.
     interval : int
-        1, 2 or 14 cycles a block.
+        Cycles a block, one of ``INTERVALS``.
     s_boxes : SBoxStyle
     rekey_bits, stop_bits : int
         As above; sequence numbers of an epoch are below 2 to the power of ``stop_bits``.
@@ -140,7 +140,7 @@ class Open(wiring.Component):
         pace = max(self.interval, block_beats)
         blocks_before_tag = 1 + -(-length // BLOCK_BYTES)
         inbox = SealedInbox.latency + PacketBuffer.latency
-        return inbox + block_beats + blocks_before_tag * pace + self.gcm.tag_latency + 2 + ResultQueue.latency
+        return inbox + block_beats + blocks_before_tag * pace + self.gcm.latency + 2 + ResultQueue.latency
 
     def elaborate(self, platform) -> Module:
         m = Module()

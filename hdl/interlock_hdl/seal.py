@@ -34,7 +34,7 @@ class Seal(wiring.Component):
     No timing depends on keys or on what records hold.
 
     Latency: ``latency`` cycles from a beat that completes a block of 16 bytes at ``i`` to the block at ``o``,
-    if it enters the engine at once; ``tag_latency`` from a record's last beat to its tag.
+    if it enters the engine at once; the tag comes right behind.
     Throughput: one beat a cycle at ``o``, or a block every ``interval`` cycles where that takes longer,
     records of any slots one after another without a gap; ``i`` waits only for the engine and while the tag's
     block is made.  A key that is loaded takes the place of some blocks.
@@ -46,7 +46,7 @@ class Seal(wiring.Component):
     links : int
         Slots.
     interval : int
-        1, 2 or 14 cycles a block.
+        Cycles a block, one of ``INTERVALS``.
     s_boxes : SBoxStyle
     rekey_bits, stop_bits : int
         See above; other than 24 and 48 for tests.
@@ -88,8 +88,6 @@ class Seal(wiring.Component):
         self.gcm = Gcm(interval=interval, slots=self.channel_keys.slots, s_boxes=s_boxes)
         self.exit = SealExit(beat_bytes=beat_bytes, links=links)
         self.latency = self.entry.latency + self.gcm.latency + self.exit.latency
-        # The tag's block comes `interval` cycles after the last one of the body, or the header.
-        self.tag_latency = self.entry.latency + interval + self.gcm.tag_latency + self.exit.latency
         super().__init__(
             {
                 "i": In(stream.Signature(RecordBeat(beat_bytes, links))),

@@ -25,7 +25,7 @@ class FreeGcm(wiring.Component):
     """
 
     def __init__(self, engine: Gcm) -> None:
-        self.tag_latency = engine.tag_latency
+        self.latency = engine.latency
         free = {"gives": In(1), "block": In(BLOCK_BITS)}
         super().__init__({**engine.signature.members, **free})
 

@@ -11,13 +11,14 @@ from interlock_hdl.crypto.aes_sbox import SBoxStyle
 from interlock_hdl.crypto.gcm_keys import GcmKeys, key_request_layout
 from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.result_queue import ResultQueue
+from interlock_hdl.crypto.serial_aes import SerialAes256
 from interlock_hdl.crypto.serial_ghash import SerialGhash
 from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.wire import network
 
 BLOCK_BYTES = BLOCK_BITS // 8
-INTERVALS = (1, 2, 14)
-"""Cycles a block."""
+INTERVALS = (1, 2, 14, SerialAes256.interval)
+"""Cycles a block: that of the last one is for parts with few thousand LUTs."""
 MAX_BODY_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES
 MAX_BLOCKS = MAX_BODY_BLOCKS + 2
 """Of the string that a tag hashes: header, body and sizes."""
@@ -69,13 +70,16 @@ class Gcm(wiring.Component):
     The pipelines never stop; queues behind them have a place for every block inside.  No timing depends on
     keys or texts.
 
+    A header waits as long as its tag will take: so at a block a cycle a record that comes without a gap leaves
+    without one, the first after a pause too.
+
     **Throughput**: a block every ``interval`` cycles, records of any slots one after another without a gap.
-    **Latency**: ``latency`` cycles for header and body, ``tag_latency`` for the tag.
+    **Latency**: ``latency`` cycles for header and tag, and no more for the body.
 
     Parameters
     ----------
     interval : int
-        1, 2 or 14 cycles a block.
+        Cycles a block, one of ``INTERVALS``.
     slots : int
         How many keys are held.
     s_boxes : SBoxStyle
@@ -94,21 +98,22 @@ class Gcm(wiring.Component):
         that is complete.  ``wipe`` must be high until then.
     """
 
-    latency = Aes256.latency + ResultQueue.latency
-
     def __init__(self, *, interval: int, slots: int, s_boxes: SBoxStyle = SBoxStyle.LOGIC) -> None:
         if interval not in INTERVALS:
             raise ValueError(f"interval must be one of {INTERVALS} cycles, not {interval}")
+        self.interval = interval
         self.slots = slots
-        self.cipher = Aes256(interval=interval, slots=slots, label_bits=1, s_boxes=s_boxes)
-        # At a block in 14 cycles one of 16 bits a cycle keeps up, and is a third of the size.
+        is_serial = interval == SerialAes256.interval
+        options = {"slots": slots, "label_bits": 1, "s_boxes": s_boxes}
+        self.cipher = SerialAes256(**options) if is_serial else Aes256(interval=interval, **options)
+        # The slowest hash, and smallest, that keeps up.
         options = {"slots": slots, "max_blocks": MAX_BLOCKS}
         if interval > 2:
-            self.hasher = SerialGhash(digit_bits=16, **options)
+            self.hasher = SerialGhash(digit_bits=2 if is_serial else 16, **options)
         else:
             self.hasher = Ghash(interval=interval, **options)
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
-        self.tag_latency = self.cipher.latency + self.hasher.latency
+        self.latency = self.cipher.latency + self.hasher.latency
         blocks = stream.Signature(GcmBlock(slots))
         super().__init__(
             {
@@ -130,8 +135,11 @@ class Gcm(wiring.Component):
         m.submodules.cipher = cipher = self.cipher
         m.submodules.hasher = hasher = self.hasher
         m.submodules.loader = loader = self.loader
-        # Beside the cipher go the blocks themselves, and behind it those whose tag is not made yet.
-        beside_depth, behind_depth = (1 << each.latency.bit_length() for each in (cipher, hasher))
+        # Beside the cipher go the blocks themselves, and behind it those whose tag is not made yet.  A place
+        # is free again two cycles after its block was taken.
+        beside_depth, behind_depth = (
+            max(2, 1 << ((each.latency + 2) // self.interval).bit_length()) for each in (cipher, hasher)
+        )
         m.submodules.beside = beside = ResultQueue(shape=self.i.p.shape(), depth=beside_depth)
         m.submodules.behind = behind = ResultQueue(shape=self.o.p.shape(), depth=behind_depth)
         parts = (cipher, hasher, beside, behind)
@@ -204,12 +212,25 @@ class Gcm(wiring.Component):
         with m.If(entry.last):
             m.d.comb += [hasher.i.p.block.eq(sizes), behind.payload.block.eq(entry.block ^ tag_mask)]
 
-        # The tag, once the hash is there.
+        # The tag, once the hash is there; a header, once a tag in its place would be.
         is_tag = behind.o.p.last
+        ripening = Signal(self.hasher.latency - 1)
+        ripe = Signal(range(behind_depth + 1))  # headers that may leave
+        may_leave = Signal()
+        with m.If(is_tag):
+            m.d.comb += may_leave.eq(hasher.o.valid)
+        with m.Elif(behind.o.p.first):
+            m.d.comb += may_leave.eq(ripe != 0)
+        with m.Else():
+            m.d.comb += may_leave.eq(1)
+        control.d.sync += [
+            ripening.eq(Cat(moves & entry.first, ripening)),
+            ripe.eq(ripe + ripening[-1] - (self.o.valid & self.o.ready & self.o.p.first)),
+        ]
         m.d.comb += [
-            self.o.valid.eq(behind.o.valid & (~is_tag | hasher.o.valid)),
+            self.o.valid.eq(behind.o.valid & may_leave),
             self.o.p.eq(behind.o.p),
-            behind.o.ready.eq(self.o.ready & (~is_tag | hasher.o.valid)),
+            behind.o.ready.eq(self.o.ready & may_leave),
             hasher.o.ready.eq(self.o.ready & is_tag & behind.o.valid),
         ]
         with m.If(is_tag):

@@ -41,8 +41,8 @@ class SpeedFigures:
     batch_vs_cocotb: float
 
 
-def compare(config: InterlockConfig) -> SpeedFigures:
-    """Sends the same messages through both.
+def compare(config: InterlockConfig, *, rounds: int = ROUNDS) -> SpeedFigures:
+    """Sends the same messages through both, ``rounds`` times.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def compare(config: InterlockConfig) -> SpeedFigures:
         If there is no cocotb.
     """
     sent = [traffic.message(number) for number in range(MESSAGES)]
-    by_batch, batch_link = _batch(config, sent)
-    by_cocotb, cocotb_link = _cocotb(config, sent)
+    by_batch, batch_link = _batch(config, sent, rounds)
+    by_cocotb, cocotb_link = _cocotb(config, sent, rounds)
     if batch_link != cocotb_link:
         raise BenchFailed("the batch engine and cocotb did not see the same beats on the link")
     return SpeedFigures(
@@ -63,13 +63,13 @@ def compare(config: InterlockConfig) -> SpeedFigures:
     )
 
 
-def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
+def _batch(config: InterlockConfig, sent: Sequence[Segment], rounds: int) -> tuple[float, list[int]]:
     """Cycles per second, and the beats."""
     due = traffic.link_beats(sent, config.beat_bytes)
     speeds: list[float] = []
     link: list[Segment] = []
     with opened(config, runs_long=True) as rtl:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             first_cycle, began = rtl.cycles, time.process_time()
             rtl.push("tx", sent)
             left = due
@@ -82,7 +82,7 @@ def _batch(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, lis
     return max(speeds), _payloads(link, config.beat_bytes)
 
 
-def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, list[int]]:
+def _cocotb(config: InterlockConfig, sent: Sequence[Segment], rounds: int) -> tuple[float, list[int]]:
     """Cycles per second, and the beats."""
     folder = verilate.build(Interlock(config=config), cocotb_model.recipe(runs_long=True))
     test_dir = toolchain.build_folder() / "bench" / folder.name
@@ -101,7 +101,7 @@ def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, li
                     "first": _payloads([traffic.message(0, 16)], config.beat_bytes),
                     "tx": _payloads(sent, config.beat_bytes),
                     "beats": traffic.link_beats(sent, config.beat_bytes),
-                    "rounds": ROUNDS,
+                    "rounds": rounds,
                 }
             )
         )
@@ -113,8 +113,8 @@ def _cocotb(config: InterlockConfig, sent: Sequence[Segment]) -> tuple[float, li
         )
         if broken or not result.is_file():
             raise BenchFailed(f"cocotb failed: {broken or 'no result'}, see {test_dir / 'simulation.log'}")
-        rounds: list[dict[str, Any]] = json.loads(result.read_text())
-    return max(one["cycles_per_second"] for one in rounds), [beat for one in rounds for beat in one["link"]]
+        found: list[dict[str, Any]] = json.loads(result.read_text())
+    return max(one["cycles_per_second"] for one in found), [beat for one in found for beat in one["link"]]
 
 
 def _payloads(segments: Sequence[Segment], beat_bytes: int) -> list[int]:

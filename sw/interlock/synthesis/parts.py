@@ -19,6 +19,8 @@ class Family:
     ----------
     device : str
         What it is, for people.
+    prepare : tuple of str
+        Yosys commands before synthesis.
     options : tuple of str
         nextpnr's, all but files and seed.
     pins : tuple of (str, str)
@@ -33,6 +35,7 @@ class Family:
     """
 
     device: str
+    prepare: tuple[str, ...]
     options: tuple[str, ...]
     pins: tuple[tuple[str, str], ...]
     lut: str
@@ -45,6 +48,7 @@ class Family:
 FAMILIES: dict[Part, Family] = {
     Part.ECP5: Family(
         device="LFE5U-85F, speed grade 6",
+        prepare=(),
         options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100", "--timing-allow-fail"),
         pins=(("clk", "G2"), ("serial_in", "H2"), ("serial_out", "J4")),
         lut="LUT4",
@@ -55,6 +59,8 @@ FAMILIES: dict[Part, Family] = {
     ),
     Part.ICE40: Family(
         device="iCE40 HX8K",
+        # There are no memories of LUTs: what asks for them gets block RAM.
+        prepare=("setattr -unset ram_style */m:*",),
         options=("--hx8k", "--package", "ct256", "--freq", "100", "--timing-allow-fail"),
         pins=(),
         lut="SB_LUT4",
