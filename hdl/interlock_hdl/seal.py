@@ -11,6 +11,7 @@ from interlock_hdl.crypto.gcm import Gcm
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.seal_entry import SealEntry
 from interlock_hdl.seal_exit import SealExit
+from interlock_hdl.seal_framer import SealFramer
 
 
 class Seal(wiring.Component):
@@ -84,10 +85,11 @@ class Seal(wiring.Component):
         self.beat_bytes = beat_bytes
         self.links = links
         self.channel_keys = ChannelKeys(links=links)
-        self.entry = SealEntry(beat_bytes=beat_bytes, links=links, rekey_bits=rekey_bits, stop_bits=stop_bits)
+        self.framer = SealFramer(beat_bytes=beat_bytes, links=links)
+        self.entry = SealEntry(links=links, rekey_bits=rekey_bits, stop_bits=stop_bits)
         self.gcm = Gcm(interval=interval, slots=self.channel_keys.slots, s_boxes=s_boxes)
         self.exit = SealExit(beat_bytes=beat_bytes, links=links)
-        self.latency = self.entry.latency + self.gcm.latency + self.exit.latency
+        self.latency = sum(each.latency for each in (self.framer, self.entry, self.gcm, self.exit))
         super().__init__(
             {
                 "i": In(stream.Signature(RecordBeat(beat_bytes, links))),
@@ -107,6 +109,7 @@ class Seal(wiring.Component):
         m.submodules.channel_keys = keys = self.channel_keys
         control = Module()
         m.submodules.control = ResetInserter(self.wipe)(control)
+        control.submodules.framer = framer = self.framer
         control.submodules.entry = entry = self.entry
         control.submodules.exit = exit = self.exit
 
@@ -115,7 +118,7 @@ class Seal(wiring.Component):
         m.d.comb += [
             self.keyed.eq(keys.keyed),
             keys.forget.eq(self.flush),
-            keys.inside.eq(entry.inside | gcm.inside),
+            keys.inside.eq(framer.inside | entry.inside | gcm.inside),
             keys.loaded.eq(gcm.loaded),
             keys.loaded_slot.eq(gcm.loaded_slot),
             keys.follow.eq(entry.follow),
@@ -124,12 +127,15 @@ class Seal(wiring.Component):
             *(to.eq(channel) for to, channel in zip(entry.channel, keys.channel, strict=True)),
         ]
 
+        wiring.connect(m, framer.o, entry.i)
         wiring.connect(m, entry.o, gcm.i)
         wiring.connect(m, gcm.o, exit.i)
         m.d.comb += [
-            entry.i.payload.eq(self.i.payload),
-            entry.i.valid.eq(self.i.valid),
-            self.i.ready.eq(entry.i.ready & ~self.wipe),
+            framer.i.payload.eq(self.i.payload),
+            framer.i.valid.eq(self.i.valid),
+            self.i.ready.eq(framer.i.ready & ~self.wipe),
+            framer.flush.eq(keys.ends),
+            framer.keyed.eq(keys.keyed),
             entry.flush.eq(keys.ends),
             entry.keyed.eq(keys.keyed),
             entry.busy.eq(gcm.inside),

@@ -1,45 +1,41 @@
-"""The way into a seal: records are numbered, and become blocks."""
+"""The way into a seal: records get their numbers, or are cut."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
-from interlock_hdl.beat import keep_for
 from interlock_hdl.channel_keys import CHANNEL_BITS, engine_slots
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS, GcmBlock, RecordPart
-from interlock_hdl.ports import RecordBeat
-from interlock_hdl.record import RECORD_MAX_LENGTH, RecordFlag, RecordHeader
+from interlock_hdl.record import RecordFlag, RecordHeader
+from interlock_hdl.seal_framer import FramedBlock
 from interlock_hdl.wire import network
 
 MAX_STOP_BITS = 63  # the last number of 64 bits is that of REKEY
 
 
 class SealEntry(wiring.Component):
-    """Makes blocks for a ``Gcm`` of the records for all links, one after another, and numbers those of a key.
+    """Gives the records for all links, one after another, the numbers of their keys.
 
     What goes in has channel and number filled in, whatever stood there.  Before a record whose number is a
     multiple of ``2**rekey_bits``, but 0, it has the key followed; instead of one whose number would be
-    ``2**stop_bits`` it raises ``exhausted``.  A record is of the key that its slot has in the cycle in which
-    its first beat is taken, and a record of none is dropped.  So is one whose header is not followed by as
-    many bytes as it says, or ends with another one's ``first``.
+    ``2**stop_bits`` it raises ``exhausted``.  A record that was not admitted, or is not right, is dropped.
+    So is one whose header is not followed by as many bytes as it says, or ends with another one's ``first``.
 
     An engine must get as many blocks as a header said.  Where the rest of a record that began does not come,
     it gets blocks of zeros, which like all that follows of the record are marked by ``opens``: they must not
     leave.
 
-    Latency: ``latency`` cycles from the beat that completes a block to ``o``.  Throughput: a beat a cycle at
-    ``i``, a block a cycle at ``o``; ``i`` waits while the tag's block is made.
+    Latency: ``latency`` cycles from a block at ``i`` to ``o``.  Throughput: a block a cycle; ``i`` waits
+    while the tag's block is made.
 
     Parameters
     ----------
-    beat_bytes, links : int
+    links : int
     rekey_bits, stop_bits : int
 
     Members
     -------
-    i : In(stream of RecordBeat)
-        Ready depends on registers alone.
+    i : In(stream of ``FramedBlock``)
     flush : In(links)
         Ends the epoch, and with the next cycle ``keyed``.
     keyed, channel : In(links), In(16) array
@@ -49,20 +45,20 @@ class SealEntry(wiring.Component):
     follow, follow_slot, following : Out(1), Out, In(1)
         See :class:`ChannelKeys`.
     inside : Out(links)
-        A record for which ``keyed`` was looked at is on its way to the engine.
+        The header of a record stands at ``o``.
     exhausted : Out(links)
         From the first record that was dropped for its number, until ``flush``.
     o : Out(stream of ``GcmBlock``)
+        A register.
     """
 
-    latency = 2
+    latency = 1
 
-    def __init__(self, *, beat_bytes: int, links: int, rekey_bits: int, stop_bits: int) -> None:
+    def __init__(self, *, links: int, rekey_bits: int, stop_bits: int) -> None:
         if not 1 <= rekey_bits < stop_bits <= MAX_STOP_BITS:
             raise ValueError(
                 f"1 ≤ rekey_bits < stop_bits ≤ {MAX_STOP_BITS} is not so for {rekey_bits} and {stop_bits}"
             )
-        self.beat_bytes = beat_bytes
         self.links = links
         self.slots = engine_slots(links)
         self.rekey_bits = rekey_bits
@@ -75,7 +71,7 @@ class SealEntry(wiring.Component):
         self.numbered = Signal()  # in the cycle before, a header got a number
         super().__init__(
             {
-                "i": In(stream.Signature(RecordBeat(beat_bytes, links))),
+                "i": In(stream.Signature(FramedBlock(links))),
                 "flush": In(links),
                 "keyed": In(links),
                 "channel": In(CHANNEL_BITS).array(links),
@@ -91,63 +87,27 @@ class SealEntry(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        beat_bytes = self.beat_bytes
-        block_beats = BLOCK_BYTES // beat_bytes
-        position_bits = exact_log2(beat_bytes)
-
-        # A register for a beat, and a second one for that which is under way when the first is not free.
-        Word = data.StructLayout({"valid": 1, "admitted": 1, "beat": self.i.p.shape()})
-        arriving, head, skid = Signal(Word), Signal(Word), Signal(Word)
+        here = self.i.p
         take = Signal()
-        m.d.comb += [
-            self.i.ready.eq(~skid.valid),
-            arriving.valid.eq(self.i.valid & self.i.ready),
-            arriving.admitted.eq(self.i.p.first & (self.keyed & ~self.flush).bit_select(self.i.p.slot, 1)),
-            arriving.beat.eq(self.i.p),
-        ]
-        with m.If(take | ~head.valid):
-            m.d.sync += [head.eq(Mux(skid.valid, skid, arriving)), skid.valid.eq(0)]
-        with m.Elif(arriving.valid):
-            m.d.sync += skid.eq(arriving)
-        beat = head.beat
+        m.d.comb += self.i.ready.eq(take)
 
         # The record at hand.
         state, slot = self.state, self.slot
-        within = Signal()  # its header, of which some beats came
-        admitted = Signal()
-        position = Signal(range(block_beats))  # of the next beat in its block
-        blocks = Signal(range(MAX_BODY_BLOCKS))  # of body, behind the one at hand
-        tail = Signal(range(BLOCK_BYTES))  # bytes of its last block, less one
+        blocks = Signal(range(MAX_BODY_BLOCKS))  # of body, behind the one that comes next
+        last_block = Signal()  # there is none
+        tail = Signal.like(here.tail)
         cut = Signal()
-        gathered = Signal(8 * BLOCK_BYTES)  # earlier beats of the block
-        here = Signal.like(position)
-        block = Signal(8 * BLOCK_BYTES)
-        m.d.comb += [
-            here.eq(Mux(beat.first, 0, position)),
-            block.eq(
-                Cat(
-                    Mux(here == n, beat.data, gathered.word_select(n, 8 * beat_bytes))
-                    for n in range(block_beats)
-                )
-            ),
-        ]
 
         # Out: a register.
-        held = Signal(self.o.p.shape())
         put = Signal(self.o.p.shape())
         puts, free = Signal(), Signal()
-        m.d.comb += [
-            self.o.payload.eq(held),
-            free.eq(~self.o.valid | self.o.ready),
-            put.slot.eq(slot),
-            put.opens.eq(cut),
-        ]
+        m.d.comb += [free.eq(~self.o.valid | self.o.ready), put.slot.eq(slot), put.opens.eq(cut)]
         with m.If(free):
-            m.d.sync += [self.o.valid.eq(puts), held.eq(put)]
+            m.d.sync += [self.o.valid.eq(puts), self.o.p.eq(put)]
 
         # Numbers: what a header got is added to in the next cycle, when no other one can need it.
         seqs, due, spent, numbered = self.seqs, self.due, self.spent, self.numbered
-        last_seq = RecordHeader(network(held.block)).seq
+        last_seq = RecordHeader(network(self.o.p.block)).seq
         seq_next = last_seq[: self.stop_bits] + 1
         m.d.sync += numbered.eq(0)
         for n, seq in enumerate(seqs):
@@ -158,90 +118,57 @@ class SealEntry(wiring.Component):
                     due[n].eq(last_seq[: self.rekey_bits].all()),
                 ]
 
-        header = RecordHeader(network(block))
-        header_slot = Mux(beat.first, beat.slot, slot)
+        header = RecordHeader(network(here.block))
         filled = Signal(RecordHeader)
         m.d.comb += [
             filled.eq(header),
-            filled.seq.eq(Array(seqs)[header_slot]),
-            filled.channel.eq(Array(self.channel)[header_slot]),
+            filled.seq.eq(Array(seqs)[here.slot]),
+            filled.channel.eq(Array(self.channel)[here.slot]),
             filled.flags.eq(header.flags & (0xFF ^ RecordFlag.CLEAR)),
-            self.follow_slot.eq(header_slot),
+            self.follow_slot.eq(here.slot),
         ]
-        is_right = Signal()
-        m.d.comb += is_right.eq(
-            Mux(beat.first, head.admitted, admitted)
-            & self.keyed.bit_select(header_slot, 1)
-            & (header.length <= RECORD_MAX_LENGTH)
-            & (beat.last == (header.length == 0))
-            & beat.keep.all()
-        )
 
-        # Of a beat of the body is known what it must be.
-        last_block = blocks == 0
-        last_beat = last_block & (position == tail >> position_bits)
-        keep = Mux(last_beat, keep_for(tail + 1, beat_bytes), ~0)[:beat_bytes]
-        is_wrong = beat.first | (beat.last != last_beat) | (beat.keep != keep)
-
-        # Of a header that is cut by a flush the rest need not come: nothing may wait for it.
-        with m.If(~self.keyed.bit_select(slot, 1)):
-            m.d.sync += admitted.eq(0)
+        # Of a block of the body is known what it must be.
+        size = Mux(last_block, tail, BLOCK_BYTES - 1)
+        is_wrong = here.first | ~here.right | (here.last != last_block) | (here.tail != size)
 
         with m.Switch(state):
             with m.Case(RecordPart.HEADER):
-                m.d.comb += [put.slot.eq(header_slot), put.first.eq(1), put.opens.eq(0)]
+                m.d.comb += [put.slot.eq(here.slot), put.first.eq(1), put.opens.eq(0)]
                 m.d.comb += put.block.eq(network(filled))
-                with m.If(head.valid):
-                    m.d.sync += cut.eq(0)
-                    with m.If(~(beat.first | within) | (here != block_beats - 1)):
+                with m.If(self.i.valid):
+                    with m.If(~(here.first & here.right & self.keyed.bit_select(here.slot, 1))):
                         m.d.comb += take.eq(1)
-                        m.d.sync += [
-                            within.eq((beat.first | within) & ~beat.last),
-                            position.eq(here + 1),
-                            slot.eq(header_slot),
-                            gathered.word_select(here, 8 * beat_bytes).eq(beat.data),
-                        ]
-                        with m.If(beat.first):
-                            m.d.sync += admitted.eq(head.admitted)
-                    with m.Elif(~is_right):
+                    with m.Elif(spent.bit_select(here.slot, 1)):
                         m.d.comb += take.eq(1)
-                        m.d.sync += within.eq(0)
-                    with m.Elif(spent.bit_select(header_slot, 1)):
-                        m.d.comb += take.eq(1)
-                        m.d.sync += [within.eq(0), self.exhausted.bit_select(header_slot, 1).eq(1)]
+                        m.d.sync += self.exhausted.bit_select(here.slot, 1).eq(1)
                     with m.Elif(self.following):
                         pass
-                    with m.Elif(due.bit_select(header_slot, 1)):
-                        with m.If(~self.busy.bit_select(header_slot, 1)):
+                    with m.Elif(due.bit_select(here.slot, 1)):
+                        with m.If(~self.busy.bit_select(here.slot, 1)):
                             m.d.comb += self.follow.eq(1)
-                            m.d.sync += due.bit_select(header_slot, 1).eq(0)
+                            m.d.sync += due.bit_select(here.slot, 1).eq(0)
                     with m.Elif(free):
                         m.d.comb += [take.eq(1), puts.eq(1)]
                         m.d.sync += [
-                            within.eq(0),
-                            slot.eq(header_slot),
-                            position.eq(0),
-                            blocks.eq((header.length - 1) >> exact_log2(BLOCK_BYTES)),
-                            tail.eq(header.length - 1),
+                            cut.eq(0),
+                            slot.eq(here.slot),
+                            blocks.eq(here.blocks),
+                            last_block.eq(here.blocks == 0),
+                            tail.eq(here.tail),
                             numbered.eq(1),
-                            state.eq(Mux(header.length == 0, RecordPart.TAG, RecordPart.BODY)),
+                            state.eq(Mux(here.last, RecordPart.TAG, RecordPart.BODY)),
                         ]
             with m.Case(RecordPart.BODY):
-                m.d.comb += put.bytes.eq(Mux(last_block, tail, BLOCK_BYTES - 1))
+                m.d.comb += [put.bytes.eq(size), put.block.eq(Mux(cut, 0, here.block))]
                 with m.If(cut):  # and meanwhile the rest of the record is dropped
-                    m.d.comb += [puts.eq(free), take.eq(head.valid & ~beat.first)]
-                with m.Elif((head.valid & is_wrong) | ~self.keyed.bit_select(slot, 1)):
+                    m.d.comb += [puts.eq(free), take.eq(~here.first)]
+                with m.Elif((self.i.valid & is_wrong) | ~self.keyed.bit_select(slot, 1)):
                     m.d.sync += cut.eq(1)
-                with m.Elif(head.valid & ~last_beat & (position != block_beats - 1)):
-                    m.d.comb += take.eq(1)
-                    m.d.sync += [
-                        position.eq(position + 1),
-                        gathered.word_select(position, 8 * beat_bytes).eq(beat.data),
-                    ]
-                with m.Elif(head.valid):
-                    m.d.comb += [take.eq(free), puts.eq(free), put.block.eq(block)]
+                with m.Elif(self.i.valid):
+                    m.d.comb += [take.eq(free), puts.eq(free)]
                 with m.If(puts):
-                    m.d.sync += [position.eq(0), blocks.eq(blocks - 1)]
+                    m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 1)]
                     with m.If(last_block):
                         m.d.sync += state.eq(RecordPart.TAG)
             with m.Case(RecordPart.TAG):
@@ -254,11 +181,5 @@ class SealEntry(wiring.Component):
                 m.d.sync += [seq.eq(0), due[n].eq(0), spent[n].eq(0)]
             with m.If(~self.keyed[n] | self.flush[n]):
                 m.d.sync += self.exhausted[n].eq(0)
-            m.d.comb += self.inside[n].eq(
-                Cat(
-                    *(word.valid & word.admitted & (word.beat.slot == n) for word in (head, skid)),
-                    within & admitted & (slot == n),
-                    self.o.valid & held.first & (held.slot == n),
-                ).any()
-            )
+            m.d.comb += self.inside[n].eq(self.o.valid & self.o.p.first & (self.o.p.slot == n))
         return m

@@ -7,14 +7,14 @@ from interlock_hdl import channel_keys
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys, Task
 from interlock_hdl.crypto.gcm import RecordPart
 from interlock_hdl.crypto.gcm_keys import KeySource
-from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RecordHeader
 from interlock_hdl.seal_entry import SealEntry
+from interlock_hdl.seal_framer import FramedBlock
 from interlock_hdl.wire import network
 
 from formal.past import ago
 
-LINKS, BEAT_BYTES = 2, 16
+LINKS = 2
 
 
 class SealNumberProof(wiring.Component):
@@ -32,7 +32,7 @@ class SealNumberProof(wiring.Component):
         self.stop_bits = stop_bits
         super().__init__(
             {
-                "i": In(stream.Signature(RecordBeat(BEAT_BYTES, LINKS))),
+                "i": In(stream.Signature(FramedBlock(LINKS))),
                 "keys": In(stream.Signature(ChannelKey(LINKS))),
                 "flush": In(LINKS),
                 "request_ready": In(1),
@@ -47,7 +47,7 @@ class SealNumberProof(wiring.Component):
         m = Module()
         m.submodules.keys = keys = ChannelKeys(links=LINKS)
         m.submodules.entry = entry = SealEntry(
-            beat_bytes=BEAT_BYTES, links=LINKS, rekey_bits=self.rekey_bits, stop_bits=self.stop_bits
+            links=LINKS, rekey_bits=self.rekey_bits, stop_bits=self.stop_bits
         )
         wiring.connect(m, wiring.flipped(self.i), entry.i)
         wiring.connect(m, wiring.flipped(self.keys), keys.i)

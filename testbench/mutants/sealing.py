@@ -17,14 +17,14 @@ SEALING = [
     Mutation(
         name="a seal takes the number that egress wrote",
         file="seal_entry.py",
-        old="filled.seq.eq(Array(seqs)[header_slot]),",
-        new="filled.seq.eq(Array(seqs)[header_slot] | header.seq),",
+        old="filled.seq.eq(Array(seqs)[here.slot]),",
+        new="filled.seq.eq(Array(seqs)[here.slot] | header.seq),",
         test=TRAFFIC,
     ),
     Mutation(
         name="a seal does not fill in the channel",
         file="seal_entry.py",
-        old="filled.channel.eq(Array(self.channel)[header_slot]),",
+        old="filled.channel.eq(Array(self.channel)[here.slot]),",
         new="",
         test=TRAFFIC,
     ),
@@ -38,7 +38,7 @@ SEALING = [
     Mutation(
         name="a key follows while records are under the one before",
         file="seal_entry.py",
-        old="with m.If(~self.busy.bit_select(header_slot, 1)):",
+        old="with m.If(~self.busy.bit_select(here.slot, 1)):",
         new="with m.If(1):",
         test=TRAFFIC,
     ),
@@ -58,9 +58,9 @@ SEALING = [
     ),
     Mutation(
         name="a record is of a key that came after its first beat",
-        file="seal_entry.py",
-        old="Mux(beat.first, head.admitted, admitted)\n            & ",
-        new="",
+        file="seal_framer.py",
+        old="block.right.eq(admitted & full",
+        new="block.right.eq(full",
         test=TRAFFIC,
     ),
     Mutation(
@@ -79,7 +79,7 @@ SEALING = [
     ),
     Mutation(
         name="a header that a flush cut holds up the next key",
-        file="seal_entry.py",
+        file="seal_framer.py",
         old="m.d.sync += admitted.eq(0)",
         new="pass",
         test=ENDS,

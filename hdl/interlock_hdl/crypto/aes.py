@@ -170,7 +170,9 @@ class Aes256(wiring.Component):
         with m.If(self.wipe):
             m.d.sync += [phase.eq(0), ways[0].eq(0), states[0].eq(0)]
         memories = [first_keys, *keys]
-        m.d.comb += [memory.wipe.eq(self.wipe) for memory in memories]
+        clearing = Signal()  # a cycle late, when the key that is stored in all of them is zero
+        m.d.sync += clearing.eq(self.wipe)
+        m.d.comb += [memory.wipe.eq(clearing) for memory in memories]
         flushing = Signal(range(self.latency))
         flushed = flushing == self.latency - 1
         with m.If(~(Cat(memory.wiped for memory in memories).all() & self.wipe)):
@@ -185,7 +187,12 @@ class Aes256(wiring.Component):
         coming = Signal(self.keys.p.shape(), reset_less=True)
         is_coming = Signal()
         m.d.comb += self.keys.ready.eq(~self.wipe)
-        m.d.sync += [coming.eq(self.keys.p), is_coming.eq(self.keys.valid & self.keys.ready)]
+        m.d.sync += is_coming.eq(self.keys.valid & self.keys.ready)
+        # From here it goes to memories all over the part, which takes the whole cycle.
+        with m.If(self.wipe):
+            m.d.sync += coming.eq(0)
+        with m.Else():
+            m.d.sync += coming.eq(self.keys.p)
         m.d.comb += first_keys.write.eq(is_coming & (coming.number == 0))
         for n, memory in enumerate(keys):
             turns = [coming.number == 1 + n + turn * self.rounds for turn in range(self.interval)]

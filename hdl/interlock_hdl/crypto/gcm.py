@@ -70,8 +70,8 @@ class Gcm(wiring.Component):
     The pipelines never stop; queues behind them have a place for every block inside.  No timing depends on
     keys or texts.
 
-    A header waits as long as its tag will take: so at a block a cycle a record that comes without a gap leaves
-    without one, the first after a pause too.
+    A header waits as long as its tag will take: so at a block a cycle a record that comes without a gap
+    leaves without one, the first after a pause too.
 
     **Throughput**: a block every ``interval`` cycles, records of any slots one after another without a gap.
     **Latency**: ``latency`` cycles for header and tag, and no more for the body.
@@ -112,8 +112,9 @@ class Gcm(wiring.Component):
             self.hasher = SerialGhash(digit_bits=2 if is_serial else 16, **options)
         else:
             self.hasher = Ghash(interval=interval, **options)
+        self.hash_latency = 1 + self.hasher.latency  # behind the cipher
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
-        self.latency = self.cipher.latency + self.hasher.latency
+        self.latency = self.cipher.latency + self.hash_latency
         blocks = stream.Signature(GcmBlock(slots))
         super().__init__(
             {
@@ -130,21 +131,25 @@ class Gcm(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        # To all that is inside it goes a cycle late, for it is much.
+        wiping = Signal()
+        m.d.sync += wiping.eq(self.wipe)
         control = Module()
-        m.submodules.control = ResetInserter(self.wipe)(control)
+        m.submodules.control = ResetInserter(wiping)(control)
         m.submodules.cipher = cipher = self.cipher
         m.submodules.hasher = hasher = self.hasher
         m.submodules.loader = loader = self.loader
         # Beside the cipher go the blocks themselves, and behind it those whose tag is not made yet.  A place
         # is free again two cycles after its block was taken.
         beside_depth, behind_depth = (
-            max(2, 1 << ((each.latency + 2) // self.interval).bit_length()) for each in (cipher, hasher)
+            max(2, 1 << ((latency + 2) // self.interval).bit_length())
+            for latency in (cipher.latency, self.hash_latency)
         )
         m.submodules.beside = beside = ResultQueue(shape=self.i.p.shape(), depth=beside_depth)
         m.submodules.behind = behind = ResultQueue(shape=self.o.p.shape(), depth=behind_depth)
         parts = (cipher, hasher, beside, behind)
-        m.d.comb += [part.wipe.eq(self.wipe) for part in (*parts, loader)]
-        m.d.comb += self.wiped.eq(Cat(part.wiped for part in parts).all())
+        m.d.comb += [part.wipe.eq(wiping) for part in (*parts, loader)]
+        m.d.comb += self.wiped.eq(wiping & Cat(part.wiped for part in parts).all())
 
         # Keys have their blocks encrypted between those of records.
         wiring.connect(m, wiring.flipped(self.keys), loader.i)
@@ -179,7 +184,9 @@ class Gcm(wiring.Component):
         # Out of it: text under the key stream, into the hash and the queue behind.
         key_stream, entry = cipher.o.p, beside.o.p
         for_record = cipher.o.valid & ~key_stream.label
-        moves = for_record & beside.o.valid & behind.room & hasher.i.ready
+        hashed, hashing = Signal(hasher.i.p.shape()), Signal()  # on its way into the hash
+        room = behind.room & (~hashing | hasher.i.ready)
+        moves = for_record & beside.o.valid & room
         kept = Cat((n <= entry.bytes).replicate(8) for n in range(BLOCK_BYTES))
         text = Signal(BLOCK_BITS)
         tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
@@ -193,28 +200,37 @@ class Gcm(wiring.Component):
             ]
         m.d.comb += [
             text.eq(entry.block ^ key_stream.block),
-            cipher.o.ready.eq(key_stream.label | (beside.o.valid & behind.room & hasher.i.ready)),
-            beside.o.ready.eq(for_record & behind.room & hasher.i.ready),
+            cipher.o.ready.eq(key_stream.label | (beside.o.valid & room)),
+            beside.o.ready.eq(for_record & room),
             loader.encrypted.eq(key_stream.block),
             loader.encrypted_valid.eq(cipher.o.valid & key_stream.label),
-            hasher.i.valid.eq(for_record & beside.o.valid & behind.room),
-            hasher.i.p.first.eq(entry.first),
-            hasher.i.p.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
-            hasher.i.p.slot.eq(entry.slot),
-            hasher.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
+            hasher.i.valid.eq(hashing),
+            hasher.i.p.eq(hashed),
             behind.reserve.eq(moves),
             behind.push.eq(moves),
             behind.payload.eq(entry),
             behind.payload.block.eq(text & kept),
         ]
         with m.If(entry.first):
-            m.d.comb += [hasher.i.p.block.eq(entry.block), behind.payload.block.eq(entry.block)]
-        with m.If(entry.last):
-            m.d.comb += [hasher.i.p.block.eq(sizes), behind.payload.block.eq(entry.block ^ tag_mask)]
+            m.d.comb += behind.payload.block.eq(entry.block)
+        with m.Elif(entry.last):
+            m.d.comb += behind.payload.block.eq(entry.block ^ tag_mask)
+        with control.If(~hashing | hasher.i.ready):
+            control.d.sync += [
+                hashing.eq(moves),
+                hashed.first.eq(entry.first),
+                hashed.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
+                hashed.slot.eq(entry.slot),
+                hashed.block.eq(Mux(entry.opens, entry.block, text) & kept),
+            ]
+            with control.If(entry.first):
+                control.d.sync += hashed.block.eq(entry.block)
+            with control.Elif(entry.last):
+                control.d.sync += hashed.block.eq(sizes)
 
         # The tag, once the hash is there; a header, once a tag in its place would be.
         is_tag = behind.o.p.last
-        ripening = Signal(self.hasher.latency - 1)
+        ripening = Signal(self.hash_latency - 1)
         ripe = Signal(range(behind_depth + 1))  # headers that may leave
         may_leave = Signal()
         with m.If(is_tag):
@@ -228,10 +244,10 @@ class Gcm(wiring.Component):
             ripe.eq(ripe + ripening[-1] - (self.o.valid & self.o.ready & self.o.p.first)),
         ]
         m.d.comb += [
-            self.o.valid.eq(behind.o.valid & may_leave),
+            self.o.valid.eq(behind.o.valid & may_leave & ~self.wipe),
             self.o.p.eq(behind.o.p),
-            behind.o.ready.eq(self.o.ready & may_leave),
-            hasher.o.ready.eq(self.o.ready & is_tag & behind.o.valid),
+            behind.o.ready.eq(self.o.ready & may_leave & ~self.wipe),
+            hasher.o.ready.eq(self.o.ready & is_tag & behind.o.valid & ~self.wipe),
         ]
         with m.If(is_tag):
             m.d.comb += self.o.p.block.eq(behind.o.p.block ^ hasher.o.payload)

@@ -164,7 +164,7 @@ class Ghash(wiring.Component):
             self.keys.ready.eq(done & ~self.wipe),
             powers.write.eq(begins | made),
             Value.cast(powers.write_address).eq(Cat(Mux(begins, 0, number), self.keys.p.slot)),
-            powers.write_data.eq(Mux(begins, key, multiplier.o)),
+            powers.write_data.eq(Mux(self.wipe, 0, Mux(begins, key, multiplier.o))),
         ]
         with control.If(begins):
             control.d.sync += [power.eq(key), number.eq(1), started.eq(1), inserting.eq(1)]
@@ -217,7 +217,7 @@ class Ghash(wiring.Component):
             product_way.eq(ways[-1]),
             sums.write.eq(product_way.valid & ~product_way.load),
             sums.write_address.eq(product_way.lane),
-            sums.write_data.eq(multiplier.o),
+            sums.write_data.eq(Mux(self.wipe, 0, multiplier.o)),
         ]
 
         # The hash: the sum of a string's last products.

@@ -75,7 +75,7 @@ class SerialAes256(wiring.Component):
             write_address.number.eq(self.keys.p.number),
             write_address.slot.eq(self.keys.p.slot),
             words.write_address.eq(Value.cast(write_address)),
-            words.write_data.eq(self.keys.p.key.word_select(column, _COLUMN_BITS)),
+            words.write_data.eq(Mux(self.wipe, 0, self.keys.p.key.word_select(column, _COLUMN_BITS))),
             words.wipe.eq(self.wipe),
         ]
 

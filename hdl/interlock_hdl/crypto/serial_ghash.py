@@ -62,7 +62,7 @@ class SerialGhash(wiring.Component):
             self.keys.ready.eq(~self.wipe),
             keys.write.eq(self.keys.valid & ~self.wipe),
             keys.write_address.eq(self.keys.p.slot),
-            keys.write_data.eq(reflected(self.keys.p.key)),
+            keys.write_data.eq(Mux(self.wipe, 0, reflected(self.keys.p.key))),
             keys.wipe.eq(self.wipe),
         ]
 

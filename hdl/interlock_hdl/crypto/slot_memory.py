@@ -25,7 +25,7 @@ class SlotMemory(wiring.Component):
     -------
     address, data : In, Out
     write, write_address, write_data : In
-        Writes a word.
+        Writes a word.  ``write_data`` must be zero while ``wipe`` is high.
     wipe, wiped : In(1), Out(1)
         While ``wipe`` is high the memory is overwritten with zeros; ``wiped`` once that is complete.
     """
@@ -73,6 +73,6 @@ class SlotMemory(wiring.Component):
         m.d.comb += [
             write_port.en.eq(self.write | self.wipe),
             write_port.addr.eq(Mux(self.wipe, wiping, self.write_address)),
-            write_port.data.eq(Mux(self.wipe, 0, self.write_data)),
+            write_port.data.eq(self.write_data),
         ]
         return m
