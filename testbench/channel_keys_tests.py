@@ -232,7 +232,7 @@ async def latency_is_exact(dut):
             await cycles(dut, 1)
         taken = cycle_number()
         await cycles(dut, 2 * LONGEST_LOAD)
-        assert test.offers[0] - taken == 2
+        assert test.offers[0] - taken == 3
         assert [at - loaded for at, (_, loaded) in zip(test.keyed_at, test.loads, strict=True)] == [1]
         await test.forget((1 << test.links) - 1)
         await test.settle()

@@ -58,7 +58,7 @@ class ChannelKeys(wiring.Component):
 
     Nothing of a key stays here once the engine has it.  No timing depends on keys.
 
-    Latency: from a key that is taken to its request, 2 cycles where nothing else is at hand; from ``loaded``
+    Latency: from a key that is taken to its request, 3 cycles where nothing else is at hand; from ``loaded``
     to ``keyed``, one.  Throughput: one request at a time; what follows comes first, then what is
     overwritten, then what is installed.
 
@@ -107,6 +107,10 @@ class ChannelKeys(wiring.Component):
         self.task = Signal(Task)
         self.slot = Signal(range(self.slots))  # of the request at hand
         self.stale = Signal()  # what it installs was forgotten meanwhile
+        # What may be done, as of the cycle before: none of it can become wrong while nothing is at hand.
+        self.settled = Signal()
+        self.erasable = Signal(links)
+        self.installable = Signal()
         self.dirty = Signal(links)  # the engine has a key of the slot, or is being given one
         self.held = Signal()  # a key waits for its turn
         self.held_slot = Signal(range(self.slots))
@@ -167,15 +171,20 @@ class ChannelKeys(wiring.Component):
             self.requests.p.source.eq(Mux(task == Task.FOLLOW, KeySource.FOLLOWS, KeySource.GIVEN)),
             self.requests.p.key.eq(Mux(task == Task.INSTALL, key, 0)),
         ]
-        erasable = Signal(self.links)
-        m.d.comb += erasable.eq(dirty & ~self.keyed & ~self.inside)
+        m.d.sync += [
+            self.settled.eq(state == State.IDLE),
+            self.erasable.eq(dirty & ~self.keyed & ~self.inside),
+            self.installable.eq(held & ~(dirty | self.inside | self.forget).bit_select(held_slot, 1)),
+        ]
         with m.Switch(state):
             with m.Case(State.IDLE):
-                with m.If(self.following):
+                with m.If(~self.settled):
+                    pass
+                with m.Elif(self.following):
                     m.d.sync += [slot.eq(self.followed_slot), task.eq(Task.FOLLOW), state.eq(State.ASK)]
-                with m.Elif(erasable.any()):
-                    m.d.sync += [slot.eq(lowest_one(erasable)), task.eq(Task.ERASE), state.eq(State.ASK)]
-                with m.Elif(held & ~(dirty | self.inside | self.forget).bit_select(held_slot, 1)):
+                with m.Elif(self.erasable.any()):
+                    m.d.sync += [slot.eq(lowest_one(self.erasable)), task.eq(Task.ERASE), state.eq(State.ASK)]
+                with m.Elif(self.installable & ~self.forget.bit_select(held_slot, 1)):
                     m.d.sync += [
                         slot.eq(held_slot),
                         task.eq(Task.INSTALL),

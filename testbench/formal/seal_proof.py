@@ -126,6 +126,7 @@ class SealNumberProof(wiring.Component):
         """Where a request, a header and a key that is in use exclude each other."""
         first = entry.o.valid & entry.o.p.first
         busy = keys.state != channel_keys.State.IDLE
+        settled = keys.settled & ~busy
         at_hand = busy & (keys.slot == 0)
         follows, installs = busy & (keys.task == Task.FOLLOW), busy & (keys.task == Task.INSTALL)
         is_held = keys.held & (keys.held_slot == keys.slot)
@@ -141,6 +142,10 @@ class SealNumberProof(wiring.Component):
             Assert(~(at_hand & ~follows) | ~(keys.keyed[0] | followed)),
             Assert(~follows | keys.following),
             Assert(~follows | (keys.slot == keys.followed_slot)),
+            # What may be done to a slot was found while nothing was under its key, and stays so.
+            Assert(~(settled & keys.erasable[0]) | (keys.dirty[0] & ~(keys.keyed[0] | header | inside))),
+            Assert(~(settled & keys.installable) | (keys.held & ~keys.dirty.bit_select(keys.held_slot, 1))),
+            Assert(~(settled & keys.installable & (keys.held_slot == 0)) | ~(header | inside)),
             # The key that is held is the newest of its slot.
             Assert(~(keys.held & (keys.held_slot == 0)) | ~keys.keyed[0]),
             Assert(~installs | loading | is_held),

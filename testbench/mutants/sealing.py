@@ -115,8 +115,8 @@ SEALING = [
     Mutation(
         name="a key is overwritten while records of the slot are inside",
         file="channel_keys.py",
-        old="erasable.eq(dirty & ~self.keyed & ~self.inside)",
-        new="erasable.eq(dirty & ~self.keyed)",
+        old="self.erasable.eq(dirty & ~self.keyed & ~self.inside)",
+        new="self.erasable.eq(dirty & ~self.keyed)",
         test=KEYS,
     ),
     Mutation(
