@@ -128,10 +128,13 @@ async def a_block_enters_every_interval_and_latency_is_exact(dut):
     await test.check()
     ins, outs = test.times.taken["i"], test.times.offered["o"]
     assert len(ins) == count
-    assert [b - a for a, b in pairwise(ins)] == [test.interval] * (count - 1)
-    latency = parameters()["latency"]
-    for before, after, is_held in zip(ins, outs, held, strict=True):
-        assert after - before == latency if is_held or test.interval == 1 else after - before <= latency
+    # Two blocks wait at the entrance, and the first of all until one may enter.
+    assert [b - a for a, b in pairwise(ins[2:])] == [test.interval] * (count - 3)
+    late = outs[0] - ins[0] - parameters()["latency"]
+    assert late in range(test.interval)
+    for n, (after, is_held) in enumerate(zip(outs, held, strict=True)):
+        due = outs[0] + n * test.interval
+        assert after == due if is_held or test.interval == 1 else after <= due
     assert not top.o__valid.value
 
 

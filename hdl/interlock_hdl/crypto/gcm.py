@@ -13,6 +13,7 @@ from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.result_queue import ResultQueue
 from interlock_hdl.crypto.serial_aes import SerialAes256
 from interlock_hdl.crypto.serial_ghash import SerialGhash
+from interlock_hdl.double_buffer import DoubleBuffer
 from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.wire import network
 
@@ -74,7 +75,8 @@ class Gcm(wiring.Component):
     leaves without one, the first after a pause too.
 
     **Throughput**: a block every ``interval`` cycles, records of any slots one after another without a gap.
-    **Latency**: ``latency`` cycles for header and tag, and no more for the body.
+    **Latency**: ``latency`` cycles for header and tag, and no more for the body, of a record before which no
+    block waits at the entrance.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ class Gcm(wiring.Component):
             self.hasher = Ghash(interval=interval, **options)
         self.hash_latency = 1 + self.hasher.latency  # behind the cipher
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
-        self.latency = self.cipher.latency + self.hash_latency
+        self.latency = DoubleBuffer.latency + self.cipher.latency + self.hash_latency
         blocks = stream.Signature(GcmBlock(slots))
         super().__init__(
             {
@@ -151,6 +153,14 @@ class Gcm(wiring.Component):
         m.d.comb += [part.wipe.eq(wiping) for part in (*parts, loader)]
         m.d.comb += self.wiped.eq(wiping & Cat(part.wiped for part in parts).all())
 
+        # Whether a block may enter comes late: who sends it need not wait for that.
+        control.submodules.entrance = entrance = DoubleBuffer(shape=self.i.p.shape())
+        m.d.comb += [
+            entrance.i.valid.eq(self.i.valid & ~self.wipe),
+            entrance.i.payload.eq(self.i.payload),
+            self.i.ready.eq(entrance.i.ready & ~self.wipe),
+        ]
+
         # Keys have their blocks encrypted between those of records.
         wiring.connect(m, wiring.flipped(self.keys), loader.i)
         wiring.connect(m, loader.round_keys, cipher.keys)
@@ -158,26 +168,27 @@ class Gcm(wiring.Component):
         m.d.comb += [self.loaded.eq(loader.done), self.loaded_slot.eq(loader.slot)]
 
         # Into the cipher: counter blocks, of which the first is the header's (7.1, steps 2 and 3).
-        header = RecordHeader(network(self.i.p.block))
+        coming = entrance.o
+        header = RecordHeader(network(coming.p.block))
         seq, seq_before = Signal(64), Signal(64)
         counter, counter_next = Signal(COUNTER_BITS), Signal(COUNTER_BITS)
         counter_block = Cat(Const(0, NONCE_ZEROS), network(seq), network(counter))
-        taken = self.i.valid & self.i.ready
+        taken = coming.valid & coming.ready
         m.d.comb += [
-            seq.eq(Mux(self.i.p.first, header.seq, seq_before)),
-            counter.eq(Mux(self.i.p.first, 1, counter_next)),
+            seq.eq(Mux(coming.p.first, header.seq, seq_before)),
+            counter.eq(Mux(coming.p.first, 1, counter_next)),
         ]
         with control.If(taken):
             control.d.sync += [seq_before.eq(seq), counter_next.eq(counter + 1)]
         m.d.comb += [
-            self.i.ready.eq(cipher.i.ready & beside.room & ~loader.block.valid & ~self.wipe),
+            coming.ready.eq(cipher.i.ready & beside.room & ~loader.block.valid),
             beside.reserve.eq(taken),
             beside.push.eq(taken),
-            beside.payload.eq(self.i.p),
+            beside.payload.eq(coming.p),
             loader.block.ready.eq(cipher.i.ready),
-            cipher.i.valid.eq(loader.block.valid | (self.i.valid & beside.room)),
+            cipher.i.valid.eq(loader.block.valid | (coming.valid & beside.room)),
             cipher.i.p.label.eq(loader.block.valid),
-            cipher.i.p.slot.eq(Mux(loader.block.valid, loader.slot, self.i.p.slot)),
+            cipher.i.p.slot.eq(Mux(loader.block.valid, loader.slot, coming.p.slot)),
             cipher.i.p.block.eq(Mux(loader.block.valid, loader.block.payload, counter_block)),
         ]
 
@@ -253,8 +264,8 @@ class Gcm(wiring.Component):
             m.d.comb += self.o.p.block.eq(behind.o.p.block ^ hasher.o.payload)
 
         for slot in range(self.slots):
-            records = Signal(range(beside_depth + behind_depth), name=f"records_{slot}")
-            enters = taken & self.i.p.first & (self.i.p.slot == slot)
+            records = Signal(range(2 + beside_depth + behind_depth), name=f"records_{slot}")
+            enters = self.i.valid & self.i.ready & self.i.p.first & (self.i.p.slot == slot)
             leaves = self.o.valid & self.o.ready & is_tag & (self.o.p.slot == slot)
             control.d.sync += records.eq(records + enters - leaves)
             m.d.comb += self.inside[slot].eq(records != 0)

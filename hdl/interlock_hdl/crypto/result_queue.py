@@ -5,6 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from interlock_hdl.double_buffer import DoubleBuffer
+
 
 class ResultQueue(wiring.Component):
     """A first-in first-out queue with a place for every result that is still being computed.
@@ -35,7 +37,7 @@ class ResultQueue(wiring.Component):
         While ``wipe`` is high the queue is empty and in reset, and its memory is overwritten.
     """
 
-    latency = 3
+    latency = 1 + DoubleBuffer.latency
 
     def __init__(self, *, shape: ShapeLike, depth: int) -> None:
         if depth < 2 or depth & (depth - 1):
@@ -70,17 +72,17 @@ class ResultQueue(wiring.Component):
         free_next = Signal.like(free)
         stored = Signal(range(self.depth + 1))  # in the memory, and not yet fetched
         write, read = Signal(range(self.depth)), Signal(range(self.depth))
+        control.submodules.places = places = DoubleBuffer(shape=self.shape)
         leaving = self.o.valid & self.o.ready
         returned = Signal()
-        fetching, fetched, offered = Signal(), Signal(), Signal()
-        fetch = Signal(self.shape, reset_less=True)
-        output = Signal(self.shape, reset_less=True)
-        output_moves = ~offered | self.o.ready
+        fetching = places.i.valid & places.i.ready
         m.d.comb += [
             free_next.eq(free + returned - self.reserve),
-            fetching.eq((stored != 0) & (~fetched | output_moves)),
-            self.o.valid.eq(offered & ~self.wipe),
-            self.o.payload.eq(output),
+            places.i.valid.eq(stored != 0),
+            places.i.payload.eq(read_port.data),
+            places.o.ready.eq(self.o.ready),
+            self.o.valid.eq(places.o.valid & ~self.wipe),
+            self.o.payload.eq(places.o.payload),
         ]
         control.d.sync += [
             returned.eq(leaving),
@@ -90,21 +92,12 @@ class ResultQueue(wiring.Component):
             write.eq(write + self.push),
             read.eq(read + fetching),
         ]
-        with control.If(~fetched | output_moves):
-            control.d.sync += fetched.eq(fetching)
-        with control.If(output_moves):
-            control.d.sync += offered.eq(fetched)
-        # The memory is read in a cycle of its own.
-        with m.If(fetching | self.wipe):
-            m.d.sync += fetch.eq(read_port.data)
-        with m.If(output_moves | self.wipe):
-            m.d.sync += output.eq(fetch)
 
-        # Zeros go to every address, and by way of address 0 into the registers.
-        wiping = Signal(range(self.depth + 2))
+        # Zeros go to every address.
+        wiping = Signal(range(self.depth))
         with m.If(~self.wipe):
             m.d.sync += [wiping.eq(0), self.wiped.eq(0)]
-        with m.Elif(wiping == self.depth + 1):
+        with m.Elif(wiping == self.depth - 1):
             m.d.sync += self.wiped.eq(1)
         with m.Else():
             m.d.sync += wiping.eq(wiping + 1)
