@@ -180,11 +180,11 @@ class Gcm(wiring.Component):
         ]
         with control.If(taken):
             control.d.sync += [seq_before.eq(seq), counter_next.eq(counter + 1)]
+        # What goes beside and behind does so a cycle later, which is early enough.
+        control.d.sync += [beside.push.eq(taken), beside.payload.eq(coming.p)]
         m.d.comb += [
             coming.ready.eq(cipher.i.ready & beside.room & ~loader.block.valid),
             beside.reserve.eq(taken),
-            beside.push.eq(taken),
-            beside.payload.eq(coming.p),
             loader.block.ready.eq(cipher.i.ready),
             cipher.i.valid.eq(loader.block.valid | (coming.valid & beside.room)),
             cipher.i.p.label.eq(loader.block.valid),
@@ -218,14 +218,16 @@ class Gcm(wiring.Component):
             hasher.i.valid.eq(hashing),
             hasher.i.p.eq(hashed),
             behind.reserve.eq(moves),
+        ]
+        control.d.sync += [
             behind.push.eq(moves),
             behind.payload.eq(entry),
             behind.payload.block.eq(text & kept),
         ]
-        with m.If(entry.first):
-            m.d.comb += behind.payload.block.eq(entry.block)
-        with m.Elif(entry.last):
-            m.d.comb += behind.payload.block.eq(entry.block ^ tag_mask)
+        with control.If(entry.first):
+            control.d.sync += behind.payload.block.eq(entry.block)
+        with control.Elif(entry.last):
+            control.d.sync += behind.payload.block.eq(entry.block ^ tag_mask)
         with control.If(~hashing | hasher.i.ready):
             control.d.sync += [
                 hashing.eq(moves),
