@@ -114,7 +114,7 @@ class Gcm(wiring.Component):
             self.hasher = SerialGhash(digit_bits=2 if is_serial else 16, **options)
         else:
             self.hasher = Ghash(interval=interval, **options)
-        self.hash_latency = 1 + self.hasher.latency  # behind the cipher
+        self.hash_latency = DoubleBuffer.latency + self.hasher.latency  # behind the cipher
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
         self.latency = DoubleBuffer.latency + self.cipher.latency + self.hash_latency
         blocks = stream.Signature(GcmBlock(slots))
@@ -195,16 +195,17 @@ class Gcm(wiring.Component):
         # Out of it: text under the key stream, into the hash and the queue behind.
         key_stream, entry = cipher.o.p, beside.o.p
         for_record = cipher.o.valid & ~key_stream.label
-        hashed, hashing = Signal(hasher.i.p.shape()), Signal()  # on its way into the hash
-        room = behind.room & (~hashing | hasher.i.ready)
+        control.submodules.hashed = hashed = DoubleBuffer(shape=hasher.i.p.shape())  # on its way there
+        room = behind.room & hashed.i.ready
         moves = for_record & beside.o.valid & room
+        wiring.connect(m, hashed.o, hasher.i)
         kept = Cat((n <= entry.bytes).replicate(8) for n in range(BLOCK_BYTES))
         text = Signal(BLOCK_BITS)
         tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
         length = RecordHeader(network(entry.block)).length
         body_bits = Signal(64)
         m.d.comb += body_bits.eq(length << 3)
-        with control.If(moves & entry.first):
+        with control.If(beside.o.valid & entry.first):  # until it moves, which comes late
             control.d.sync += [
                 tag_mask.eq(key_stream.block),
                 sizes.eq(Cat(network(Const(8 * RECORD_HEADER_BYTES, 64)), network(body_bits))),
@@ -215,8 +216,11 @@ class Gcm(wiring.Component):
             beside.o.ready.eq(for_record & room),
             loader.encrypted.eq(key_stream.block),
             loader.encrypted_valid.eq(cipher.o.valid & key_stream.label),
-            hasher.i.valid.eq(hashing),
-            hasher.i.p.eq(hashed),
+            hashed.i.valid.eq(moves),
+            hashed.i.p.first.eq(entry.first),
+            hashed.i.p.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
+            hashed.i.p.slot.eq(entry.slot),
+            hashed.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
             behind.reserve.eq(moves),
         ]
         control.d.sync += [
@@ -228,18 +232,10 @@ class Gcm(wiring.Component):
             control.d.sync += behind.payload.block.eq(entry.block)
         with control.Elif(entry.last):
             control.d.sync += behind.payload.block.eq(entry.block ^ tag_mask)
-        with control.If(~hashing | hasher.i.ready):
-            control.d.sync += [
-                hashing.eq(moves),
-                hashed.first.eq(entry.first),
-                hashed.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
-                hashed.slot.eq(entry.slot),
-                hashed.block.eq(Mux(entry.opens, entry.block, text) & kept),
-            ]
-            with control.If(entry.first):
-                control.d.sync += hashed.block.eq(entry.block)
-            with control.Elif(entry.last):
-                control.d.sync += hashed.block.eq(sizes)
+        with m.If(entry.first):
+            m.d.comb += hashed.i.p.block.eq(entry.block)
+        with m.Elif(entry.last):
+            m.d.comb += hashed.i.p.block.eq(sizes)
 
         # The tag, once the hash is there; a header, once a tag in its place would be.
         is_tag = behind.o.p.last
