@@ -6,15 +6,14 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 from xml.etree import ElementTree
 
 from amaranth.lib import wiring
-from cocotb_tools.runner import get_runner
 from interlock import toolchain
 from interlock.device import cocotb_model
-from interlock.device.verilate import build
+from interlock.device.verilate import build, build_verilog
 
 from lib.parameters import PARAMETERS, SEED, default_seed
 
@@ -76,22 +75,10 @@ def run(
 def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: Path) -> list[str]:
     """Runs the tests of ``test_module`` on module ``top`` of Verilog files.
 
-    Builds with cocotb's own runner, in ``folder``; returns and raises as :func:`run` does.
+    Builds in ``folder``; returns and raises as :func:`run` does.
     """
     __tracebackhide__ = True
-    folder.mkdir(parents=True, exist_ok=True)
-    # The wheel was configured without the flag by which a compiler takes precompiled headers; and optimising
-    # takes longer than the few messages that are simulated.
-    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0"}
-    with patch.dict(os.environ, environment, clear=True):
-        get_runner("verilator").build(
-            sources=[*sources],
-            hdl_toplevel=top,
-            build_dir=folder,
-            build_args=["-Wno-fatal", "-O3"],
-            log_file=folder / "build.log",
-            always=True,
-        )
+    build_verilog(sources, top, replace(cocotb_model.recipe(), output=top), folder)
     broken = cocotb_model.simulate(
         folder,
         folder,
