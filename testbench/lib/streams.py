@@ -29,9 +29,23 @@ Codec = tuple[Callable[[Any], int], Callable[[int], Any]]
 """From a value to bits, and back."""
 
 
-@functools.cache
+beat_layout = functools.cache(Beat)
+"""The layout of a beat, by its bytes: one for all, for benches want it in every cycle."""
+
+_CODECS: dict[int, tuple[ShapeLike, Codec]] = {}
+"""By identity of the shape, which stays its own as it is kept: to hash a layout takes longer than to pack."""
+
+
 def codec(shape: ShapeLike) -> Codec:
     """What :func:`pack` and :func:`unpack` do for one shape, looked into once."""
+    known = _CODECS.get(id(shape))
+    if known is None:
+        known = _CODECS[id(shape)] = shape, _codec(shape)
+    return known[1]
+
+
+@functools.cache
+def _codec(shape: ShapeLike) -> Codec:
     if not isinstance(shape, data.StructLayout):
         mask = (1 << Shape.cast(shape).width) - 1
         return (lambda value: int(value) & mask), (lambda bits: bits & mask)
@@ -232,7 +246,7 @@ class BeatSource(StreamSource):
 
     def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), **options)
+        super().__init__(dut, name, beat_layout(beat_bytes), **options)
 
     def send_message(self, message: bytes) -> None:
         """Queues the beats of one message or record."""
@@ -248,7 +262,7 @@ class BeatSink(StreamSink):
 
     def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), **options)
+        super().__init__(dut, name, beat_layout(beat_bytes), **options)
 
     async def receive_beat(self) -> BeatValue:
         """The next beat."""

@@ -43,7 +43,7 @@ def recipe(*, public: bool = False, waves: bool = False, runs_long: bool = False
         ),
         compiler=("-O1", "-DVM_COVERAGE=0"),
         linker=(f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-ldl"),
-        # Said here and not to the compiler: else Verilator's run-time would be compiled once for each of the two.
+        # Said here and not to the compiler: one run-time serves models with waves and without.
         sources=(("main.cpp", f"#define VM_TRACE {int(waves)}\n{main.read_text()}"),),
         public=public,
     )
