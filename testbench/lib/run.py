@@ -18,6 +18,14 @@ from interlock.device.verilate import build, build_verilog
 from lib.parameters import PARAMETERS, SEED, default_seed
 
 
+_ASSERTIONS = {
+    # cocotb has pytest rewrite every module that it imports, so that failed assertions say more: those of the
+    # tests will do, and no plugins.  It is half of the time of a short simulation.
+    "COCOTB_REWRITE_ASSERTION_FILES": "testbench/*.py",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
+
+
 class SimulationBroke(RuntimeError):
     """The simulation did not come to a verdict: it crashed, ran out of time, or ran no test."""
 
@@ -84,7 +92,7 @@ def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: 
         folder,
         test_module,
         top=top,
-        environment={PARAMETERS: "{}", SEED: str(default_seed())},
+        environment={PARAMETERS: "{}", SEED: str(default_seed()), **_ASSERTIONS},
         seed=default_seed(),
     )
     print((folder / "simulation.log").read_text(errors="replace"))
@@ -106,7 +114,7 @@ def _simulate(
         folder,
         test_dir,
         test_module,
-        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed)},
+        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed), **_ASSERTIONS},
         seed=seed,
         testcase=testcase,
         waves=waves,
