@@ -17,7 +17,6 @@ from interlock.device.verilate import build, build_verilog
 
 from lib.parameters import PARAMETERS, SEED, default_seed
 
-
 _ASSERTIONS = {
     # cocotb has pytest rewrite every module that it imports, so that failed assertions say more: those of the
     # tests will do, and no plugins.  It is half of the time of a short simulation.
