@@ -23,7 +23,7 @@ lint: $(INSTALLED) ## style and types
 test: lint ## lint, and every test and proof
 	$(BIN)/pytest -n 2 --dist worksteal
 
-long: $(INSTALLED) ## what takes long and is no part of `make test`: deeper proofs, sealed tops over AXI
+long: $(INSTALLED) ## what takes long and is no part of `make test`: deeper proofs, sealed tops over AXI, more profiles
 	$(BIN)/pytest -n 2 --dist worksteal -m long
 
 formal: $(INSTALLED) ## the proofs alone, and deeper ones

@@ -2,10 +2,9 @@
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock_hdl.beat import Beat
 from lib.beats import beats_of
 from lib.parameters import generator, parameters
-from lib.streams import cycles, pack, start
+from lib.streams import beat_layout, cycles, pack, start
 
 CREDITED = 2
 """Cycles from a CREDIT's last beat to the strobe."""
@@ -73,7 +72,7 @@ class Credits:
 
     def offer(self, data: bytes) -> None:
         (beat,) = beats_of(data, self.beat_bytes)
-        self.dut.beats__payload.value = pack(Beat(self.beat_bytes), beat.fields() | {"last": 1})
+        self.dut.beats__payload.value = pack(beat_layout(self.beat_bytes), beat.fields() | {"last": 1})
         self.dut.beats__valid.value = 1
 
     async def send(self, slot: int, amount: int, *, end_at: int | None = None) -> int | None:
@@ -83,7 +82,7 @@ class Credits:
         dut.slot.value = slot
         for cycle in range(len(beats) + CREDITED):
             if cycle < len(beats):
-                dut.beats__payload.value = pack(Beat(self.beat_bytes), beats[cycle].fields())
+                dut.beats__payload.value = pack(beat_layout(self.beat_bytes), beats[cycle].fields())
                 dut.beats__valid.value = 1
             else:
                 self.offer(b"next")

@@ -8,12 +8,11 @@ from interlock.model.records import (
     RecordType,
     encode_header,
 )
-from interlock_hdl.beat import Beat
 from interlock_hdl.record import RecordHeader
 from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.recorder import Recorder, cycle_number
-from lib.streams import BeatSource, cycles, start, unpack
+from lib.streams import BeatSource, beat_layout, cycles, start, unpack
 
 
 def random_record(random: Random, length: int, seq: int) -> Record:
@@ -39,7 +38,7 @@ class Bench:
         common = {"random": self.random, "unless": lambda: not dut.open.value or dut.wipe.value}
         self.source = BeatSource(dut, "i", self.beat_bytes, pattern=link, random=self.random)
         self.headers = Recorder(dut, "header", RecordHeader, pattern=headers, **common)
-        self.body_beats = Recorder(dut, "body", Beat(self.beat_bytes), pattern=bodies, **common)
+        self.body_beats = Recorder(dut, "body", beat_layout(self.beat_bytes), pattern=bodies, **common)
 
     def send(self, *records: Record) -> None:
         for record in records:
@@ -47,7 +46,7 @@ class Bench:
 
     def is_last_beat(self) -> bool:
         """Of what the link offers."""
-        return bool(unpack(Beat(self.beat_bytes), int(self.dut.i__payload.value))["last"])
+        return bool(unpack(beat_layout(self.beat_bytes), int(self.dut.i__payload.value))["last"])
 
     def bodies(self, since: int = 0) -> list[bytes]:
         """The bodies taken since that cycle; fails unless all of them are whole."""

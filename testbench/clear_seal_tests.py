@@ -5,13 +5,12 @@ from random import Random
 import cocotb
 from cocotb.triggers import RisingEdge
 from interlock.model.records import HEADER, VERSION, Record, RecordFlag, RecordType, record_bytes
-from interlock_hdl.beat import Beat
 from interlock_hdl.ports import RecordBeat
 from lib.beats import BeatValue, beats_of, messages_of
 from lib.parameters import generator, parameters
 from lib.patterns import PATTERNS
 from lib.recorder import Recorder, cycle_number
-from lib.streams import StreamSource, cycles, start, unpack
+from lib.streams import StreamSource, beat_layout, cycles, start, unpack
 
 LENGTHS = (0, *range(1, 40), 8, 0, 255, 256, 257)
 
@@ -38,7 +37,7 @@ class Bench:
             Recorder(
                 dut,
                 f"o__{slot}",
-                Beat(self.beat_bytes),
+                beat_layout(self.beat_bytes),
                 pattern=links,
                 random=self.random,
                 unless=lambda slot=slot: int(dut.flush.value) >> slot & 1 or dut.wipe.value,

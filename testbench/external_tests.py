@@ -8,7 +8,6 @@ from interlock.model.digest import tree_digest
 from interlock.model.log import Answer as ModelAnswer
 from interlock.model.log import Entry, Log
 from interlock.model.messages import Kind, Message
-from interlock_hdl.beat import Beat
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.message import MessageInfo
 from interlock_hdl.ports import MergeRequest
@@ -16,7 +15,7 @@ from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.patterns import PATTERNS
 from lib.recorder import Recorder, cycle_number
-from lib.streams import BeatSource, StreamSource, cycles, fields, pack, start, unpack
+from lib.streams import BeatSource, StreamSource, beat_layout, cycles, fields, pack, start, unpack
 
 OWN = bytes(range(16))
 UNADMITTED, UNLOGGED = 4, 8
@@ -39,7 +38,7 @@ class Bench:
         self.o = Recorder(
             dut,
             "o",
-            Beat(self.beat_bytes),
+            beat_layout(self.beat_bytes),
             pattern=o,
             random=self.random,
             unless=lambda: bool(dut.wipe.value),

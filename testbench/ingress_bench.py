@@ -15,7 +15,6 @@ from interlock.model.log import Answer as ModelAnswer
 from interlock.model.log import Entry, Log
 from interlock.model.messages import Kind, Message
 from interlock.model.records import Prefix, Record, RecordType, cut_prefix, encode_credit
-from interlock_hdl.beat import Beat
 from interlock_hdl.log.answer import Answer
 from interlock_hdl.ports import MergeRequest
 from interlock_hdl.record import RecordHeader
@@ -23,7 +22,7 @@ from interlock_hdl.release import PART_BYTES
 from lib.beats import BeatValue, message_of
 from lib.parameters import generator, parameters
 from lib.patterns import pauses
-from lib.streams import BeatSource, StreamSource, cycles, pack, start, unpack, watch
+from lib.streams import BeatSource, StreamSource, beat_layout, cycles, pack, start, unpack, watch
 
 OWN = bytes(range(16))
 CLEAR = 1
@@ -253,7 +252,7 @@ class Bench:
                 self.grant(source, amount)
         if dut.rx__valid.value and dut.rx__ready.value:
             assert self.leaving, "a beat at rx that nobody released"
-            beat = unpack(Beat(self.beat_bytes), int(dut.rx__payload.value))
+            beat = unpack(beat_layout(self.beat_bytes), int(dut.rx__payload.value))
             self._beats.append(BeatValue.of(beat, self.beat_bytes))
             self._left += self.beat_bytes
             if self._beats[-1].last or self._left == PART_BYTES:

@@ -7,12 +7,11 @@ from cocotb.triggers import RisingEdge
 from interlock.model.framing import Frame, Frames
 from interlock.model.messages import HEADER, STREAM_HEADER, Kind, Message, MessageError
 from interlock.wires import RawBeat
-from interlock_hdl.beat import Beat
 from interlock_hdl.intake import MessageInfo, StreamProgress
 from lib.beats import BeatValue, messages_of
 from lib.parameters import generator, parameters
 from lib.recorder import Recorder, cycle_number
-from lib.streams import BeatSource, cycles, start, unpack
+from lib.streams import BeatSource, beat_layout, cycles, start, unpack
 
 NOTHING = {"beat": 0, "last": 0, "kept": 0, "broken": 0}
 HEAD_BYTES = HEADER.size + STREAM_HEADER.size
@@ -112,7 +111,7 @@ class Bench:
         dut.wipe.value = dut.finish.value = 0
         common = {"random": self.random, "unless": lambda: dut.wipe.value or dut.finish.value}
         self.source = BeatSource(dut, "i", self.beat_bytes, pattern=port, random=self.random)
-        self.beats = Recorder(dut, "o", Beat(self.beat_bytes), pattern=beats, **common)
+        self.beats = Recorder(dut, "o", beat_layout(self.beat_bytes), pattern=beats, **common)
         self.infos = Recorder(dut, "messages", MessageInfo(self.message_bytes), pattern=infos, **common)
         self.verdicts: list[bool] = []  # of each message, whether it was accepted
         self.not_first = 0
@@ -147,7 +146,7 @@ class Bench:
                 accepted, refused, owed = self.judge.take(judged)
                 judged = None
             if taken:
-                fields = unpack(Beat(self.beat_bytes), int(dut.i__payload.value))
+                fields = unpack(beat_layout(self.beat_bytes), int(dut.i__payload.value))
                 judged = BeatValue.of(fields, self.beat_bytes)
             assert (bool(dut.accepted.value), bool(dut.refused.value)) == (accepted, refused)
             if accepted or refused:

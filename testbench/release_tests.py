@@ -5,12 +5,11 @@ from itertools import pairwise
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock_hdl.beat import Beat
 from interlock_hdl.release import PART_BYTES
 from lib.beats import BeatValue, beats_of, message_of
 from lib.parameters import generator, parameters
 from lib.patterns import PATTERNS, pauses
-from lib.streams import cycles, pack, start, unpack, watch
+from lib.streams import beat_layout, cycles, pack, start, unpack, watch
 
 
 class Bench:
@@ -50,7 +49,7 @@ class Bench:
             valid, payload = (getattr(self.dut, f"sources__{i}__{part}") for part in ("valid", "payload"))
             valid.value = bool(queue)
             if queue:
-                payload.value = pack(Beat(self.beat_bytes), queue[0][2].fields())
+                payload.value = pack(beat_layout(self.beat_bytes), queue[0][2].fields())
                 self.offered_since.setdefault(i, self.cycle + 1)
             else:
                 self.offered_since.pop(i, None)
@@ -80,7 +79,7 @@ class Bench:
 
     def _passes(self, source: int, item: tuple[bytes, int, BeatValue]) -> None:
         dut = self.dut
-        beat = BeatValue.of(unpack(Beat(self.beat_bytes), int(dut.rx__payload.value)), self.beat_bytes)
+        beat = BeatValue.of(unpack(beat_layout(self.beat_bytes), int(dut.rx__payload.value)), self.beat_bytes)
         assert beat == item[2]
         if not self._beats:
             self.first = self.cycle

@@ -2,10 +2,9 @@
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from interlock_hdl.beat import Beat
 from lib.beats import BeatValue, beats_of, message_of
 from lib.parameters import generator, parameters
-from lib.streams import cycles, pack, start, unpack
+from lib.streams import beat_layout, cycles, pack, start, unpack
 
 TOLD = 2
 """Cycles from a beat that finds no room to ``overrun``."""
@@ -35,7 +34,7 @@ class Bench:
         told = []
         dut.slot.value = slot
         for beat in beats_of(message, self.beat_bytes):
-            dut.write__payload.value = pack(Beat(self.beat_bytes), beat.fields())
+            dut.write__payload.value = pack(beat_layout(self.beat_bytes), beat.fields())
             dut.write__valid.value, dut.commit.value = 1, commit and beat.last
             await RisingEdge(dut.clk)
             assert dut.write__ready.value
@@ -56,7 +55,7 @@ class Bench:
         while True:
             await RisingEdge(dut.clk)
             if dut.rx__valid.value and dut.rx__ready.value:
-                fields = unpack(Beat(self.beat_bytes), int(dut.rx__payload.value))
+                fields = unpack(beat_layout(self.beat_bytes), int(dut.rx__payload.value))
                 beats.append(BeatValue.of(fields, self.beat_bytes))
                 if beats[-1].last:
                     self.released.append(message_of(beats, self.beat_bytes))

@@ -59,7 +59,8 @@ def test_two_tops_with_sealed_links(module):
 @pytest.mark.parametrize(
     "config",
     [
-        PROFILES["small"].config,
+        # Of the same blocks as the one below, only larger.
+        pytest.param(PROFILES["small"].config, marks=pytest.mark.long),
         PROFILES["ice40"].config,
         replace(PROFILES["small"].config, profile=LinkProfile.SEALED),
     ],

@@ -63,10 +63,12 @@ def ports_in(text: str) -> list[tuple[str, str, int]]:
     return [(direction, name, int(high or 0) + 1) for direction, high, name in found]
 
 
+SELDOM = ("clear", "ice40")
+"""What the one with CLEAR links adds to the small one, the default one has too; ``ice40`` adds nothing."""
 OFTEN = [
-    pytest.param(profile, marks=pytest.mark.long) if profile == "clear" else profile for profile in PROFILES
+    pytest.param(profile, marks=pytest.mark.long) if profile in SELDOM else profile for profile in PROFILES
 ]
-"""All of them; what the one with CLEAR links adds to the small one, the default one has too."""
+"""All of them."""
 
 
 @pytest.mark.parametrize("profile", OFTEN)

@@ -175,7 +175,9 @@ class OneLaneProof(_CounterProof):
         exact = ago(naive, reference.total, 1)
         wrong = dut.sampled & (dut.count != exact)
         m.d.comb += [
-            Assert(~dut.sampled | (dut.count >= exact)),
+            # Every bit of the exact total is there, so that it is no smaller; solvers see that bit by bit,
+            # and a comparison of 96 bits in more than a minute.
+            Assert(~dut.sampled | ((exact & ~dut.count) == 0)),
             Assert(~ago(naive, wrong, 2) | dut.alarm.mismatch),
             Assert(~dut.sampled | ago(naive, self.sample, dut.latency)),
             Assert(~reference.saturated | dut.alarm.saturated),

@@ -127,7 +127,7 @@ def test_status_changes_once_a_period():
         (ChangedProof, {"entries": ENTRIES}, 5, 12),
         (ReadProof, {"entries": ENTRIES}, 7, 12),
         (ChangeProof, {"links": 2, "entries": 2}, 15, CHANGE_CYCLES),
-        (HashLogProof, {"requests": 3}, 18, 21),
+        (HashLogProof, {"requests": 3}, 20, 21),
         (OpenProof, {}, 16, OPEN_CYCLES),
         (PrefixProof, {"entries": 2}, 15, 26),
         (CoverProof, {}, 9, 14),

@@ -6,17 +6,23 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 from xml.etree import ElementTree
 
 from amaranth.lib import wiring
-from cocotb_tools.runner import get_runner
 from interlock import toolchain
 from interlock.device import cocotb_model
-from interlock.device.verilate import build
+from interlock.device.verilate import build, build_verilog
 
 from lib.parameters import PARAMETERS, SEED, default_seed
+
+_ASSERTIONS = {
+    # cocotb has pytest rewrite every module that it imports, so that failed assertions say more: those of the
+    # tests will do, and no plugins.  It is half of the time of a short simulation.
+    "COCOTB_REWRITE_ASSERTION_FILES": "testbench/*.py",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
 
 
 class SimulationBroke(RuntimeError):
@@ -76,28 +82,16 @@ def run(
 def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: Path) -> list[str]:
     """Runs the tests of ``test_module`` on module ``top`` of Verilog files.
 
-    Builds with cocotb's own runner, in ``folder``; returns and raises as :func:`run` does.
+    Builds in ``folder``; returns and raises as :func:`run` does.
     """
     __tracebackhide__ = True
-    folder.mkdir(parents=True, exist_ok=True)
-    # The wheel was configured without the flag by which a compiler takes precompiled headers; and optimising
-    # takes longer than the few messages that are simulated.
-    environment = toolchain.environment() | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0"}
-    with patch.dict(os.environ, environment, clear=True):
-        get_runner("verilator").build(
-            sources=[*sources],
-            hdl_toplevel=top,
-            build_dir=folder,
-            build_args=["-Wno-fatal", "-O3"],
-            log_file=folder / "build.log",
-            always=True,
-        )
+    build_verilog(sources, top, replace(cocotb_model.recipe(), output=top), folder)
     broken = cocotb_model.simulate(
         folder,
         folder,
         test_module,
         top=top,
-        environment={PARAMETERS: "{}", SEED: str(default_seed())},
+        environment={PARAMETERS: "{}", SEED: str(default_seed()), **_ASSERTIONS},
         seed=default_seed(),
     )
     print((folder / "simulation.log").read_text(errors="replace"))
@@ -119,7 +113,7 @@ def _simulate(
         folder,
         test_dir,
         test_module,
-        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed)},
+        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed), **_ASSERTIONS},
         seed=seed,
         testcase=testcase,
         waves=waves,

@@ -5,6 +5,7 @@ Every bench component samples at the rising edge and drives right after it, as a
 """
 
 import functools
+import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -29,9 +30,23 @@ Codec = tuple[Callable[[Any], int], Callable[[int], Any]]
 """From a value to bits, and back."""
 
 
-@functools.cache
+beat_layout = functools.cache(Beat)
+"""The layout of a beat, by its bytes: one for all, for benches want it in every cycle."""
+
+_CODECS: dict[int, tuple[ShapeLike, Codec]] = {}
+"""By identity of the shape, which stays its own as it is kept: to hash a layout takes longer than to pack."""
+
+
 def codec(shape: ShapeLike) -> Codec:
     """What :func:`pack` and :func:`unpack` do for one shape, looked into once."""
+    known = _CODECS.get(id(shape))
+    if known is None:
+        known = _CODECS[id(shape)] = shape, _codec(shape)
+    return known[1]
+
+
+@functools.cache
+def _codec(shape: ShapeLike) -> Codec:
     if not isinstance(shape, data.StructLayout):
         mask = (1 << Shape.cast(shape).width) - 1
         return (lambda value: int(value) & mask), (lambda bits: bits & mask)
@@ -61,6 +76,10 @@ def unpack(shape: ShapeLike, bits: int) -> Any:
 
 async def start(dut: Any, *, reset_cycles: int = 2) -> None:
     """Starts the clock, holds reset for some cycles, and returns after the first edge without it."""
+    # What was imported stays, and hardly anything else is garbage in rings: to look for it takes a tenth of
+    # the time of a simulation.
+    gc.freeze()
+    gc.set_threshold(100_000)
     cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
     dut.rst.value = 1
     await cycles(dut, reset_cycles)
@@ -232,7 +251,7 @@ class BeatSource(StreamSource):
 
     def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), **options)
+        super().__init__(dut, name, beat_layout(beat_bytes), **options)
 
     def send_message(self, message: bytes) -> None:
         """Queues the beats of one message or record."""
@@ -248,7 +267,7 @@ class BeatSink(StreamSink):
 
     def __init__(self, dut: Any, name: str, beat_bytes: int, **options: Any) -> None:
         self.beat_bytes = beat_bytes
-        super().__init__(dut, name, Beat(beat_bytes), **options)
+        super().__init__(dut, name, beat_layout(beat_bytes), **options)
 
     async def receive_beat(self) -> BeatValue:
         """The next beat."""

@@ -257,7 +257,6 @@ def _recipe(interface: Interface, *, waves: bool, state: bool, runs_long: bool) 
         compiler=(
             optimization,
             "-DVL_TIME_CONTEXT",
-            f"-DVM_TRACE={int(waves)}",
             "-DVM_COVERAGE=0",
         ),
         linker=("-shared",),

@@ -18,8 +18,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from amaranth.back import rtlil
+from amaranth.hdl._nir import Netlist
 from amaranth.lib import wiring
 
 from interlock import toolchain
@@ -125,17 +127,31 @@ def _build(component: wiring.Component, content: str, recipe: Recipe, folder: Pa
                     path.unlink()
 
 
+def build_verilog(sources: Sequence[Path], top: str, recipe: Recipe, folder: Path) -> None:
+    """Leaves ``recipe.output`` in ``folder``, built anew from module ``top`` of Verilog files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _verilate([str(path.resolve()) for path in sources], top, ["*"], recipe, folder)
+    _compile(recipe, folder)
+
+
 def port_names(component: wiring.Component) -> list[str]:
     """Names of a component's ports in its Verilog, clock and reset not included."""
     return ["__".join(map(str, path)) for path, _, _ in component.signature.flatten(component)]
 
 
 def _elaborate(component: wiring.Component) -> str:
-    """RTLIL of a component.  Nothing made here is garbage before the end; looking for it doubles the time."""
+    """RTLIL of a component.
+
+    Nothing made here is garbage before the end; looking for it doubles the time.  Nor is it searched for
+    combinational cycles, a quarter of the time: a model that has one does not come to rest, which is an error
+    of its run, and whatever writes gateware for others to use (``interlock verilog``, synthesis) does search.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
-        return str(rtlil.convert(component, name=TOP, emit_src=False))
+        with patch.object(Netlist, "check_comb_cycles", lambda netlist: None):
+            return str(rtlil.convert(component, name=TOP, emit_src=False))
     finally:
         if collects:
             gc.enable()
@@ -145,16 +161,19 @@ def _generate(component: wiring.Component, content: str, recipe: Recipe, folder:
     """Writes Verilog, and has Verilator make C++ of it."""
     text = _verilog(content, folder)
     (folder / f"{TOP}.v").write_text(state.keep(text) if recipe.state else text)
-    ports = [
-        f'public_flat_rw -module "{TOP}" -var "{port}"' for port in ["clk", "rst", *port_names(component)]
-    ]
-    (folder / "ports.vlt").write_text("\n".join(["`verilator_config", *ports, ""]))
+    _verilate([f"{TOP}.v"], TOP, ["clk", "rst", *port_names(component)], recipe, folder)
+
+
+def _verilate(sources: Sequence[str], top: str, ports: Sequence[str], recipe: Recipe, folder: Path) -> None:
+    """Has Verilator make C++ of Verilog files; ``ports`` of ``top`` are what VPI can reach."""
+    lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in ports]
+    (folder / "ports.vlt").write_text("\n".join(["`verilator_config", *lines, ""]))
     for file, text in recipe.sources:
         (folder / file).write_text(text)
     visible = ["--public-flat-rw"] if recipe.public else ["ports.vlt"] if "--vpi" in recipe.verilator else []
     fast = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"]
-    command = ["--cc", "--prefix", "Vtop", "--top-module", TOP, "--Mdir", ".", *fast, *recipe.verilator]
-    _run([_verilator(), *command, *_WARNINGS_OF_GENERATED_CODE, *visible, f"{TOP}.v"], folder)
+    command = ["--cc", "--prefix", "Vtop", "--top-module", top, "--Mdir", ".", *fast, *recipe.verilator]
+    _run([_verilator(), *command, *_WARNINGS_OF_GENERATED_CODE, *visible, *sources], folder)
 
 
 def _verilog(content: str, folder: Path) -> str:
