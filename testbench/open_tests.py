@@ -64,7 +64,7 @@ async def latency_is_exact_and_headers_come_first(dut):
         phases.add((header - test.latency(length) + test.latency(0)) % test.interval)
         bodies = [cycle for cycle, _ in test.bodies[0].taken if cycle > taken]
         if length:
-            assert bodies[0] == header + 2
+            assert bodies[0] == header + 3
             # The first beat of a body, once it was committed, is followed by the others without a gap.
             assert bodies == list(range(bodies[0], bodies[0] + -(-length // test.beat_bytes)))
     assert len(phases) == 1, phases
@@ -95,7 +95,7 @@ async def records_follow_one_another_without_a_gap(dut, length, alone):
     period = blocks(length) * test.pace
     assert {after - before for before, after in pairwise(headers)} == {period}
     bodies = sorted(cycle for slot in slots for cycle, _ in test.bodies[slot].taken)
-    assert bodies[-1] == headers[-1] + 2 + -(-length // test.beat_bytes) - 1
+    assert bodies[-1] == headers[-1] + 3 + -(-length // test.beat_bytes) - 1
     print(f"{length / period:.3f} bytes of payload a cycle")
 
 

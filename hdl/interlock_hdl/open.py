@@ -49,7 +49,7 @@ class Open(wiring.Component):
     an epoch takes the place of the one before, and opens what comes next under numbers that go on.
 
     Latency: from a record's last beat to its header, ``latency(length)`` cycles where nothing else is at
-    hand (and up to ``interval`` - 1 more, until a block may enter), two more to its body.  Throughput: of
+    hand (and up to ``interval`` - 1 more, until a block may enter), three more to its body.  Throughput: of
     all links together, a block of header, body or tag every ``interval`` cycles, or every four where a beat
     has 4 bytes; records back to back.  No timing depends on keys or texts, nor on where a tag is wrong.
 

@@ -41,10 +41,8 @@ class SpeedFigures:
     batch_vs_cocotb: float
 
 
-def compare(config: InterlockConfig, *, rounds: int = ROUNDS, runs_long: bool = True) -> SpeedFigures:
+def compare(config: InterlockConfig, *, rounds: int = ROUNDS) -> SpeedFigures:
     """Sends the same messages through both, ``rounds`` times.
-
-    Both are built as for a long run, or, without ``runs_long``, as for a short one.
 
     Raises
     ------
@@ -54,8 +52,8 @@ def compare(config: InterlockConfig, *, rounds: int = ROUNDS, runs_long: bool = 
         If there is no cocotb.
     """
     sent = [traffic.message(number) for number in range(MESSAGES)]
-    by_batch, batch_link = _batch(config, sent, rounds, runs_long)
-    by_cocotb, cocotb_link = _cocotb(config, sent, rounds, runs_long)
+    by_batch, batch_link = _batch(config, sent, rounds)
+    by_cocotb, cocotb_link = _cocotb(config, sent, rounds)
     if batch_link != cocotb_link:
         raise BenchFailed("the batch engine and cocotb did not see the same beats on the link")
     return SpeedFigures(
@@ -65,14 +63,12 @@ def compare(config: InterlockConfig, *, rounds: int = ROUNDS, runs_long: bool = 
     )
 
 
-def _batch(
-    config: InterlockConfig, sent: Sequence[Segment], rounds: int, runs_long: bool
-) -> tuple[float, list[int]]:
+def _batch(config: InterlockConfig, sent: Sequence[Segment], rounds: int) -> tuple[float, list[int]]:
     """Cycles per second, and the beats."""
     due = traffic.link_beats(sent, config.beat_bytes)
     speeds: list[float] = []
     link: list[Segment] = []
-    with opened(config, runs_long=runs_long) as rtl:
+    with opened(config, runs_long=True) as rtl:
         for _ in range(rounds):
             first_cycle, began = rtl.cycles, time.process_time()
             rtl.push("tx", sent)
@@ -86,11 +82,9 @@ def _batch(
     return max(speeds), _payloads(link, config.beat_bytes)
 
 
-def _cocotb(
-    config: InterlockConfig, sent: Sequence[Segment], rounds: int, runs_long: bool
-) -> tuple[float, list[int]]:
+def _cocotb(config: InterlockConfig, sent: Sequence[Segment], rounds: int) -> tuple[float, list[int]]:
     """Cycles per second, and the beats."""
-    folder = verilate.build(Interlock(config=config), cocotb_model.recipe(runs_long=runs_long))
+    folder = verilate.build(Interlock(config=config), cocotb_model.recipe(runs_long=True))
     test_dir = toolchain.build_folder() / "bench" / folder.name
     with toolchain.locked(test_dir.with_suffix(".lock")):
         shutil.rmtree(test_dir, ignore_errors=True)

@@ -7,11 +7,12 @@ from typing import Any
 from interlock_hdl.beat import Beat
 from interlock_hdl.clear_open import ClearOpen
 from interlock_hdl.clear_seal import ClearSeal
-from interlock_hdl.config import InterlockConfig, IssuePort, LogStore
+from interlock_hdl.config import InterlockConfig, IssuePort, LinkProfile, LogStore
 from interlock_hdl.counter import FlopCounter
 from interlock_hdl.crc32 import Crc32
 from interlock_hdl.crypto.aes import Aes256
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.crypto.gcm import Gcm
 from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.key_expansion import KeyExpansion
 from interlock_hdl.crypto.serial_aes import SerialAes256
@@ -47,8 +48,11 @@ SMALL = InterlockConfig(
     message_bytes=512,
     staging_messages=1,
     digest_lanes=0,
+    profile=LinkProfile.CLEAR,
 )
 """A build for the smallest boards."""
+SERIAL = {"beat_bytes": 4, "links": 1, "interval": SerialAes256.interval, "s_boxes": SBoxStyle.BLOCK_RAM}
+"""The smallest seal, and what opens its records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +118,10 @@ BLOCKS: Mapping[str, Block] = {
     "scan-16": Block(make=lambda: Scan(links=MAIN.links, entries=16)),
     "hash-log-1024": Block(make=lambda: HashLog(entries=1024)),
     "hash-log-4096": Block(make=lambda: HashLog(entries=4096)),
+    "gcm-14": Block(make=lambda: Gcm(interval=14, slots=8), options=_NARROW),
+    "gcm-1": Block(make=lambda: Gcm(interval=1, slots=8), options=_NARROW),
+    "seal-serial": Block(make=lambda: Seal(**SERIAL), part=Part.ICE40),
+    "open-serial": Block(make=lambda: Open(**SERIAL), part=Part.ICE40),
     "seal-14": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=14), options=_NARROW),
     "seal-2": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=2), options=_NARROW),
     "seal-1": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=1), options=_NARROW),
