@@ -20,7 +20,7 @@ BUILDS = {
 }
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", [pytest.param("2", marks=pytest.mark.long), "14", "serial"])
 def test_aes(build):
     cipher = BUILDS[build]
     run(

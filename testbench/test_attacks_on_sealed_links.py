@@ -71,11 +71,14 @@ def flipped(record: bytes, at: int, bit: int) -> bytes:
 
 
 def test_any_bit_of_any_field_flipped(middle):
-    """One of each byte of header, padding and tag, and some of the ciphertext."""
+    """One of every field, and some of the rest; all of them are flipped where ``Open`` is alone."""
     random = generator()
-    size = HEADER.size + LENGTH + -LENGTH % 16 + 16
-    tail = range(size - 16 - (-LENGTH % 16), size)
-    for at in (*range(HEADER.size), *random.sample(range(HEADER.size, tail[0]), 8), *tail):
+    fields = [range(field.offset, field.offset + field.size) for field in HEADER.fields.values()]
+    text = range(HEADER.size, HEADER.size + LENGTH)
+    padding = range(text.stop, text.stop + -LENGTH % 16)
+    tag = range(padding.stop, padding.stop + 16)
+    drawn = [random.choice(part) for part in (*fields, *[text] * 3, padding, *[tag] * 3)]
+    for at in (*drawn, tag[0], tag[-1]):
         begin(middle)
         strike(middle, once(lambda record, at=at: [flipped(record, at, random.randrange(8))]))
 

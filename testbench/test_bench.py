@@ -17,7 +17,11 @@ LATENCIES = {16: (21, 273, 29, 1327, 643), 4: (21, 1041, 47, 5200, 2460)}
 MESSAGE_BEATS = {n: PREFIX_BEATS[n] + PAYLOAD_BEATS[n] + 2 * FRAMING_BEATS[n] for n in (4, 16)}
 
 
-@pytest.fixture(scope="module", params=(MAIN, *OTHERS), ids=lambda beat_bytes: f"beats{beat_bytes}")
+@pytest.fixture(
+    scope="module",
+    params=(MAIN, *(pytest.param(n, marks=pytest.mark.long) for n in OTHERS)),
+    ids=lambda beat_bytes: f"beats{beat_bytes}",
+)
 def figures(request):
     return measure(clear(request.param))
 

@@ -11,7 +11,10 @@ from interlock_hdl.leaf_lane import LEAF_BYTES, LeafLane
 KIB = 1024
 
 
-@pytest.fixture(scope="module", params=LANES, ids=lambda lanes: f"lanes{lanes}")
+MOST = pytest.param(max(LANES), marks=pytest.mark.long)
+
+
+@pytest.fixture(scope="module", params=[*sorted(LANES)[:-1], MOST], ids=lambda lanes: f"lanes{lanes}")
 def figures(request):
     return {one.bytes: one for one in measure(request.param, sizes=[KIB, 8 * KIB, 64 * KIB])}
 

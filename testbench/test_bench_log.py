@@ -8,8 +8,10 @@ from interlock.bench import delta, log
 from interlock.bench.log import LogFigures, MergeFigures, measure
 from interlock.bench.pair import BenchFailed
 
+LARGEST = pytest.param(max(log.SIZES), marks=pytest.mark.long)
 
-@pytest.fixture(scope="module", params=log.SIZES)
+
+@pytest.fixture(scope="module", params=[*sorted(log.SIZES)[:-1], LARGEST])
 def figures(request):
     return measure(request.param)
 

@@ -27,5 +27,6 @@ def test_gcm_records(interval):
         "stalls": "half",
     }
     assert run(gcm, "gcm_record_tests", parameters=shared, testcase=DIRECTED) == DIRECTED
-    for gaps, stalls in zip(PATTERNS, PATTERNS[::-1], strict=True):
+    paces = list(zip(PATTERNS, PATTERNS[::-1], strict=True))
+    for gaps, stalls in paces if interval < 100 else paces[:1]:  # it waits for neither
         run(gcm, "gcm_record_tests", parameters=shared | {"gaps": gaps, "stalls": stalls}, testcase=RANDOM)
