@@ -49,12 +49,13 @@ class Aes256(wiring.Component):
     keys : In(stream of ``round_key_layout``)
         Round keys, in any order; what ``KeyExpansion`` gives.  Ready at all times but in a wipe.
     i : In(stream of ``cipher_block_layout``)
-        Byte 0 of a block is its bits 7:0.  Ready depends on registers and ``wipe`` only.
+        Byte 0 of a block is its bits 7:0.  Ready depends on registers only.
     o : Out(stream of ``cipher_block_layout``)
         The same, encrypted.
     wipe, wiped : In(1), Out(1)
-        While ``wipe`` is high, nothing is taken nor offered, and all keys and blocks are overwritten;
-        ``wiped`` once that is complete.  ``wipe`` must be high until then.
+        While ``wipe`` is high, nothing is offered, nothing is taken but a block in its first cycle, which is
+        lost, and all keys and blocks are overwritten; ``wiped`` once that is complete.  ``wipe`` must be high
+        until then.
     """
 
     latency = SlotMemory.latency + 1 + AesRound.latency * ROUNDS + ResultQueue.latency
@@ -117,7 +118,7 @@ class Aes256(wiring.Component):
         phase = Signal(range(self.interval))
         m.d.sync += phase.eq(Mux(phase == self.interval - 1, 0, phase + 1))
         m.d.comb += [
-            self.i.ready.eq(queue.room & (phase == 0) & ~self.wipe),
+            self.i.ready.eq(queue.room & (phase == 0)),  # `wipe` comes from afar, and is waited for by `room`
             queue.reserve.eq(self.i.valid & self.i.ready),
             first_keys.address.eq(self.i.p.slot),
         ]

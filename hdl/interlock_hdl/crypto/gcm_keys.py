@@ -118,7 +118,9 @@ class GcmKeys(wiring.Component):
             m.d.sync += [key.eq(Cat(key, self.encrypted)[BLOCK_BITS:]), answered.eq(answered + 1)]
 
         with m.Switch(state):
+            # That a key was taken comes late: it is overwritten in the cycle after that.
             with m.Case(State.IDLE):
+                m.d.sync += key.eq(0)
                 with m.If(self.i.valid):
                     m.d.sync += [self.slot.eq(self.i.p.slot), key.eq(self.i.p.key), state.eq(State.EXPAND)]
                     with m.If(self.i.p.source == KeySource.FOLLOWS):
@@ -128,8 +130,9 @@ class GcmKeys(wiring.Component):
                     m.d.sync += [asked.eq(0), state.eq(State.EXPAND)]
             with m.Case(State.EXPAND):
                 with m.If(expansion.i.ready):
-                    m.d.sync += [key.eq(0), state.eq(State.ROUNDS)]
+                    m.d.sync += state.eq(State.ROUNDS)
             with m.Case(State.ROUNDS):
+                m.d.sync += key.eq(0)
                 with m.If(stored):
                     m.d.sync += state.eq(State.HASH)
             with m.Case(State.HASH):
@@ -138,5 +141,5 @@ class GcmKeys(wiring.Component):
                     m.d.sync += [key.eq(self.encrypted), asked.eq(0), answered.eq(0), state.eq(State.STORE)]
             with m.Case(State.STORE):
                 with m.If(self.hash_key.ready):
-                    m.d.sync += [key.eq(0), state.eq(State.IDLE)]
+                    m.d.sync += state.eq(State.IDLE)
         return ResetInserter(self.wipe)(m)

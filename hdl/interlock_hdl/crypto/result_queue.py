@@ -1,6 +1,6 @@
 """Where results wait behind a pipeline that never stops."""
 
-from amaranth.hdl import Module, ResetInserter, ShapeLike, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -27,7 +27,7 @@ class ResultQueue(wiring.Component):
     Members
     -------
     room : Out(1)
-        There is a place that is not reserved.  A register.
+        There is a place that is not reserved.  A register, low in a wipe but for its first cycle.
     reserve : In(1)
         Takes it.
     push, payload : In(1), In(shape)
@@ -46,7 +46,7 @@ class ResultQueue(wiring.Component):
         self.depth = depth
         super().__init__(
             {
-                "room": Out(1, init=1),
+                "room": Out(1),
                 "reserve": In(1),
                 "push": In(1),
                 "payload": In(shape),
@@ -69,7 +69,7 @@ class ResultQueue(wiring.Component):
         m.submodules.control = ResetInserter(self.wipe)(control)
 
         free = Signal(range(self.depth + 1), init=self.depth)
-        free_next = Signal.like(free)
+        places_left = Signal.like(free)
         stored = Signal(range(self.depth + 1))  # in the memory, and not yet fetched
         write, read = Signal(range(self.depth)), Signal(range(self.depth))
         control.submodules.places = places = DoubleBuffer(shape=self.shape)
@@ -77,7 +77,7 @@ class ResultQueue(wiring.Component):
         returned = Signal()
         fetching = places.i.valid & places.i.ready
         m.d.comb += [
-            free_next.eq(free + returned - self.reserve),
+            places_left.eq(free + returned),
             places.i.valid.eq(stored != 0),
             places.i.payload.eq(read_port.data),
             places.o.ready.eq(self.o.ready),
@@ -86,8 +86,8 @@ class ResultQueue(wiring.Component):
         ]
         control.d.sync += [
             returned.eq(leaving),
-            free.eq(free_next),
-            self.room.eq(free_next != 0),
+            free.eq(places_left - self.reserve),
+            self.room.eq(Mux(self.reserve, places_left > 1, places_left > 0)),  # `reserve` comes late
             stored.eq(stored + self.push - fetching),
             write.eq(write + self.push),
             read.eq(read + fetching),
