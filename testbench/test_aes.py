@@ -12,6 +12,7 @@ from interlock_hdl.crypto.serial_aes import SerialAes256
 from lib.aes import SBOX, encrypt, expand
 from lib.parameters import seed
 from lib.run import run
+from lib.seldom import seldom
 
 BUILDS = {
     "2": Aes256(interval=2, slots=8, label_bits=2),
@@ -20,7 +21,7 @@ BUILDS = {
 }
 
 
-@pytest.mark.parametrize("build", [pytest.param("2", marks=pytest.mark.long), "14", "serial"])
+@pytest.mark.parametrize("build", seldom(BUILDS, "2"))
 def test_aes(build):
     cipher = BUILDS[build]
     run(

@@ -9,6 +9,7 @@ from interlock.bench.against_cocotb import SpeedFigures, compare
 from interlock.bench.core import CoreFigures, measure
 from interlock.bench.pair import BenchFailed, Pair
 from interlock.bench.report import FIGURES, MAIN, OTHERS, clear
+from lib.seldom import seldom
 
 PREFIX_BEATS = {4: 24, 16: 6}  # header, descriptor, the entry that changes, tag
 PAYLOAD_BEATS = {4: 2048, 16: 512}
@@ -19,7 +20,7 @@ MESSAGE_BEATS = {n: PREFIX_BEATS[n] + PAYLOAD_BEATS[n] + 2 * FRAMING_BEATS[n] fo
 
 @pytest.fixture(
     scope="module",
-    params=(MAIN, *(pytest.param(n, marks=pytest.mark.long) for n in OTHERS)),
+    params=seldom((MAIN, *OTHERS), *OTHERS),
     ids=lambda beat_bytes: f"beats{beat_bytes}",
 )
 def figures(request):

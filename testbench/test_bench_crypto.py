@@ -24,6 +24,12 @@ def test_the_slowest_cipher_is_never_idle(block):
         assert one.latency_cycles == LATENCY[block]
 
 
+@pytest.mark.long
+def test_patience_is_enough_for_the_slowest_cipher_and_the_largest_records():
+    figures = crypto.measure("seal", max(INTERVALS), sizes=(max(crypto.SIZES),))
+    assert {one.of_ideal for one in figures} == {1}
+
+
 @pytest.fixture
 def made_up(monkeypatch):
     """Figures for tests of the command line, which need not wait for any."""

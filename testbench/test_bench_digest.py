@@ -7,14 +7,12 @@ from interlock import cli
 from interlock.bench import digest
 from interlock.bench.digest import LANES, SIZES, DigestFigures, measure
 from interlock_hdl.leaf_lane import LEAF_BYTES, LeafLane
+from lib.seldom import seldom
 
 KIB = 1024
 
 
-MOST = pytest.param(max(LANES), marks=pytest.mark.long)
-
-
-@pytest.fixture(scope="module", params=[*sorted(LANES)[:-1], MOST], ids=lambda lanes: f"lanes{lanes}")
+@pytest.fixture(scope="module", params=seldom(LANES, max(LANES)), ids=lambda lanes: f"lanes{lanes}")
 def figures(request):
     return {one.bytes: one for one in measure(request.param, sizes=[KIB, 8 * KIB, 64 * KIB])}
 

@@ -7,11 +7,10 @@ from interlock import cli
 from interlock.bench import delta, log
 from interlock.bench.log import LogFigures, MergeFigures, measure
 from interlock.bench.pair import BenchFailed
+from lib.seldom import seldom
 
-LARGEST = pytest.param(max(log.SIZES), marks=pytest.mark.long)
 
-
-@pytest.fixture(scope="module", params=[*sorted(log.SIZES)[:-1], LARGEST])
+@pytest.fixture(scope="module", params=seldom(log.SIZES, max(log.SIZES)))
 def figures(request):
     return measure(request.param)
 

@@ -9,6 +9,7 @@ from interlock_hdl.crypto.serial_ghash import SerialGhash
 from lib.gcm import counter_blocks, ghash, hashed_blocks, times, xored
 from lib.parameters import seed
 from lib.run import run
+from lib.seldom import seldom
 
 BUILDS = {
     "2": Ghash(interval=2, slots=8),
@@ -17,13 +18,9 @@ BUILDS = {
     "serial-2": SerialGhash(digit_bits=2, slots=2, max_blocks=20),
     "serial-16": SerialGhash(digit_bits=16, slots=8),
 }
-USED = ("2", "serial-2", "serial-16")
-"""By ciphers of this project."""
 
 
-@pytest.mark.parametrize(
-    "build", [name if name in USED else pytest.param(name, marks=pytest.mark.long) for name in BUILDS]
-)
+@pytest.mark.parametrize("build", seldom(BUILDS, "14", "2-small"))
 def test_ghash(build):
     block = BUILDS[build]
     names = ("interval", "slots", "latency", "max_blocks")

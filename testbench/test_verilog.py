@@ -13,6 +13,7 @@ from interlock import toolchain
 from interlock.cli import main
 from interlock_hdl.profiles import PROFILES
 from lib.run import run_verilog
+from lib.seldom import seldom
 
 WARNINGS = {
     "CASEOVERLAP",  # Yosys writes a multiplexer with a one-hot select as a casez that takes the first match
@@ -65,13 +66,9 @@ def ports_in(text: str) -> list[tuple[str, str, int]]:
 
 SELDOM = ("clear", "ice40")
 """What the one with CLEAR links adds to the small one, the default one has too; ``ice40`` adds nothing."""
-OFTEN = [
-    pytest.param(profile, marks=pytest.mark.long) if profile in SELDOM else profile for profile in PROFILES
-]
-"""All of them."""
 
 
-@pytest.mark.parametrize("profile", OFTEN)
+@pytest.mark.parametrize("profile", seldom(PROFILES, *SELDOM))
 def test_verilator_has_nothing_to_say_but_what_is_named(profile, written):
     folder, out = written(profile)
     names = ("interlock.v", "interlock_template.v", "interlock.f")

@@ -94,7 +94,7 @@ class SealEntry(wiring.Component):
         # The record at hand.
         state, slot = self.state, self.slot
         blocks = Signal(range(MAX_BODY_BLOCKS))  # of body, behind the one that comes next
-        last_block = Signal()  # there is none
+        last_block = Signal()  # there is none: in a register, for to compare would come late
         tail = Signal.like(here.tail)
         cut = Signal()
 

@@ -7,6 +7,7 @@ from interlock.device.cluster import Cluster
 from interlock.device.joins import End
 from interlock.device.lockstep import LockstepNode
 from interlock.model.keys import LinkKeys
+from interlock.model.records import HEADER
 from interlock.wires import Level, Segment
 from interlock_hdl.config import InterlockConfig
 
@@ -19,7 +20,8 @@ QUANTUM = 50
 PATIENCE = 4000
 """Quanta in which whatever was begun has come to its end."""
 
-NUMBER = slice(8, 16)
+_SEQ = HEADER.fields["seq"]
+NUMBER = slice(_SEQ.offset, _SEQ.offset + _SEQ.size)
 """Where ``seq`` is in a record."""
 
 Act = Callable[[bytes], Sequence[bytes]]

@@ -75,7 +75,15 @@ def run(
     with toolchain.locked(test_dir.with_suffix(".lock")):
         shutil.rmtree(test_dir, ignore_errors=True)
         test_dir.mkdir(parents=True)
-        broken = _simulate(folder, test_dir, test_module, parameters or {}, testcase, waves, timeout_seconds)
+        broken = _simulate(
+            folder,
+            test_dir,
+            test_module,
+            parameters=parameters,
+            testcase=testcase,
+            waves=waves,
+            timeout_seconds=timeout_seconds,
+        )
         return _verdict(test_dir, broken)
 
 
@@ -86,38 +94,18 @@ def run_verilog(sources: Sequence[Path], top: str, test_module: str, *, folder: 
     """
     __tracebackhide__ = True
     build_verilog(sources, top, replace(cocotb_model.recipe(), output=top), folder)
-    broken = cocotb_model.simulate(
-        folder,
-        folder,
-        test_module,
-        top=top,
-        environment={PARAMETERS: "{}", SEED: str(default_seed()), **_ASSERTIONS},
-        seed=default_seed(),
-    )
-    print((folder / "simulation.log").read_text(errors="replace"))
+    broken = _simulate(folder, folder, test_module, top=top)
     return _verdict(folder, broken)
 
 
 def _simulate(
-    folder: Path,
-    test_dir: Path,
-    test_module: str,
-    parameters: dict,
-    testcase: str | list[str] | None,
-    waves: bool,
-    timeout_seconds: int,
+    folder: Path, test_dir: Path, test_module: str, *, parameters: dict | None = None, **options: object
 ) -> str | None:
     """Simulates, leaving results and a log in ``test_dir``; returns what went wrong with the process."""
     seed = default_seed()
+    environment = {PARAMETERS: json.dumps(parameters or {}), SEED: str(seed), **_ASSERTIONS}
     broken = cocotb_model.simulate(
-        folder,
-        test_dir,
-        test_module,
-        environment={PARAMETERS: json.dumps(parameters), SEED: str(seed), **_ASSERTIONS},
-        seed=seed,
-        testcase=testcase,
-        waves=waves,
-        timeout_seconds=timeout_seconds,
+        folder, test_dir, test_module, environment=environment, seed=seed, **options
     )
     log = (test_dir / "simulation.log").read_text(errors="replace")
     print(re.sub(r"\x1b\[[0-9;]*m", "", log))

@@ -5,7 +5,6 @@ Every bench component samples at the rising edge and drives right after it, as a
 """
 
 import functools
-import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -76,10 +75,6 @@ def unpack(shape: ShapeLike, bits: int) -> Any:
 
 async def start(dut: Any, *, reset_cycles: int = 2) -> None:
     """Starts the clock, holds reset for some cycles, and returns after the first edge without it."""
-    # What was imported stays, and hardly anything else is garbage in rings: to look for it takes a tenth of
-    # the time of a simulation.
-    gc.freeze()
-    gc.set_threshold(100_000)
     cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
     dut.rst.value = 1
     await cycles(dut, reset_cycles)

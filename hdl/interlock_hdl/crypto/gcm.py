@@ -201,6 +201,7 @@ class Gcm(wiring.Component):
         wiring.connect(m, hashed.o, hasher.i)
         kept = Cat((n <= entry.bytes).replicate(8) for n in range(BLOCK_BYTES))
         text = Signal(BLOCK_BITS)
+        result = Signal(self.o.p.shape())
         tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
         length = RecordHeader(network(entry.block)).length
         body_bits = Signal(64)
@@ -222,27 +223,23 @@ class Gcm(wiring.Component):
             hashed.i.p.slot.eq(entry.slot),
             hashed.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
             behind.reserve.eq(moves),
+            result.eq(entry),
+            result.block.eq(text & kept),
         ]
-        control.d.sync += [
-            behind.push.eq(moves),
-            behind.payload.eq(entry),
-            behind.payload.block.eq(text & kept),
-        ]
-        with control.If(entry.first):
-            control.d.sync += behind.payload.block.eq(entry.block)
-        with control.Elif(entry.last):
-            control.d.sync += behind.payload.block.eq(entry.block ^ tag_mask)
         with m.If(entry.first):
-            m.d.comb += hashed.i.p.block.eq(entry.block)
-        with m.Elif(entry.last):
-            m.d.comb += hashed.i.p.block.eq(sizes)
+            m.d.comb += [hashed.i.p.block.eq(entry.block), result.block.eq(entry.block)]
+        with m.If(entry.last):
+            m.d.comb += [hashed.i.p.block.eq(sizes), result.block.eq(entry.block ^ tag_mask)]
+        control.d.sync += [behind.push.eq(moves), behind.payload.eq(result)]
 
         # The tag, once the hash is there; a header, once a tag in its place would be.
         is_tag = behind.o.p.last
         ripening = Signal(self.hash_latency - 1)
         ripe = Signal(range(behind_depth + 1))  # headers that may leave
         may_leave = Signal()
-        with m.If(is_tag):
+        with m.If(self.wipe):
+            m.d.comb += may_leave.eq(0)
+        with m.Elif(is_tag):
             m.d.comb += may_leave.eq(hasher.o.valid)
         with m.Elif(behind.o.p.first):
             m.d.comb += may_leave.eq(ripe != 0)
@@ -253,10 +250,10 @@ class Gcm(wiring.Component):
             ripe.eq(ripe + ripening[-1] - (self.o.valid & self.o.ready & self.o.p.first)),
         ]
         m.d.comb += [
-            self.o.valid.eq(behind.o.valid & may_leave & ~self.wipe),
+            self.o.valid.eq(behind.o.valid & may_leave),
             self.o.p.eq(behind.o.p),
-            behind.o.ready.eq(self.o.ready & may_leave & ~self.wipe),
-            hasher.o.ready.eq(self.o.ready & is_tag & behind.o.valid & ~self.wipe),
+            behind.o.ready.eq(self.o.ready & may_leave),
+            hasher.o.ready.eq(self.o.ready & may_leave & is_tag & behind.o.valid),
         ]
         with m.If(is_tag):
             m.d.comb += self.o.p.block.eq(behind.o.p.block ^ hasher.o.payload)

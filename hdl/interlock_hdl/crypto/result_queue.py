@@ -69,7 +69,7 @@ class ResultQueue(wiring.Component):
         m.submodules.control = ResetInserter(self.wipe)(control)
 
         free = Signal(range(self.depth + 1), init=self.depth)
-        places_left = Signal.like(free)
+        vacant = Signal.like(free)
         stored = Signal(range(self.depth + 1))  # in the memory, and not yet fetched
         write, read = Signal(range(self.depth)), Signal(range(self.depth))
         control.submodules.places = places = DoubleBuffer(shape=self.shape)
@@ -77,7 +77,7 @@ class ResultQueue(wiring.Component):
         returned = Signal()
         fetching = places.i.valid & places.i.ready
         m.d.comb += [
-            places_left.eq(free + returned),
+            vacant.eq(free + returned),
             places.i.valid.eq(stored != 0),
             places.i.payload.eq(read_port.data),
             places.o.ready.eq(self.o.ready),
@@ -86,8 +86,8 @@ class ResultQueue(wiring.Component):
         ]
         control.d.sync += [
             returned.eq(leaving),
-            free.eq(places_left - self.reserve),
-            self.room.eq(Mux(self.reserve, places_left > 1, places_left > 0)),  # `reserve` comes late
+            free.eq(vacant - self.reserve),
+            self.room.eq(Mux(self.reserve, vacant > 1, vacant > 0)),  # `reserve` comes late
             stored.eq(stored + self.push - fetching),
             write.eq(write + self.push),
             read.eq(read + fetching),

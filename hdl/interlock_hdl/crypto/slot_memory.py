@@ -25,7 +25,8 @@ class SlotMemory(wiring.Component):
     -------
     address, data : In, Out
     write, write_address, write_data : In
-        Writes a word.  ``write_data`` must be zero while ``wipe`` is high.
+        Writes a word.  ``write_data`` must be zero while ``wipe`` is high: nothing stands behind it, so that
+        a register may reach memories all over the part.
     wipe, wiped : In(1), Out(1)
         While ``wipe`` is high the memory is overwritten with zeros; ``wiped`` once that is complete.
     """

@@ -28,6 +28,7 @@ RECORDS = 12
 WARM = 4
 """Of these, what comes before: the pipeline fills."""
 PATIENCE = 100_000
+"""Cycles at a block a cycle; slower ciphers are given more."""
 STAGING = (4, 6)
 """Messages that the whole path's receivers have room for: as many as CLEAR links need, and sealed ones."""
 
@@ -131,7 +132,7 @@ class _Bench:
         ends = {"in": _sums(b * self.beat_bytes for b in beats), "out": _sums(len(data) for data in due)}
         begin = {"in": _bytes(rtl, ports_in), "out": _bytes(rtl, ports_out)}
         found: dict[str, list[int]] = {"in": [], "out": []}
-        for cycle in range(PATIENCE):
+        for cycle in range(PATIENCE * self.pace):
             for side, ports in (("in", ports_in), ("out", ports_out)):
                 now = _bytes(rtl, ports) - begin[side]
                 while len(found[side]) < len(slots) and now >= ends[side][len(found[side])]:
@@ -142,7 +143,7 @@ class _Bench:
         raise BenchFailed(f"{self.name}: {len(found['out'])} of {len(slots)} records came out")
 
     def _wait(self, done: Callable[[], bool]) -> None:
-        for _ in range(PATIENCE):
+        for _ in range(PATIENCE * self.pace):
             if done():
                 return
             self.rtl.run(1)

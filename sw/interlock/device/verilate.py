@@ -18,10 +18,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 from amaranth.back import rtlil
-from amaranth.hdl._nir import Netlist
 from amaranth.lib import wiring
 
 from interlock import toolchain
@@ -141,17 +139,11 @@ def port_names(component: wiring.Component) -> list[str]:
 
 
 def _elaborate(component: wiring.Component) -> str:
-    """RTLIL of a component.
-
-    Nothing made here is garbage before the end; looking for it doubles the time.  Nor is it searched for
-    combinational cycles, a quarter of the time: a model that has one does not come to rest, which is an error
-    of its run, and whatever writes gateware for others to use (``interlock verilog``, synthesis) does search.
-    """
+    """RTLIL of a component.  Nothing made here is garbage before the end; looking for it doubles the time."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        with patch.object(Netlist, "check_comb_cycles", lambda netlist: None):
-            return str(rtlil.convert(component, name=TOP, emit_src=False))
+        return str(rtlil.convert(component, name=TOP, emit_src=False))
     finally:
         if collects:
             gc.enable()
