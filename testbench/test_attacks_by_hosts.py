@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from amaranth.back import rtlil
+from interlock import rtlil
 from interlock.device.assembler import FOREVER, Program
 from interlock.device.loader import data_message
 from interlock.model.command import Command, Opcode, Operand
@@ -305,7 +305,7 @@ def test_external_data_that_a_full_log_cannot_hold_is_dropped():
 
 def test_the_interlock_is_the_only_way_to_an_accelerator():
     """Every input of the accelerator, but clock and reset, is an output of the Interlock, in the netlist."""
-    netlist = rtlil.convert(gateware(small_config()), name="top", emit_src=False)
+    netlist = rtlil.convert(gateware(small_config()), name="top")
     top = netlist[netlist.index("module \\top\n") :]
 
     def connections(cell: str) -> dict[str, str]:

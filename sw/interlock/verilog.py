@@ -9,13 +9,12 @@ from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
-from amaranth.back import rtlil
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 from interlock_hdl.profiles import Profile
 from interlock_hdl.top import InterlockTop
 
-from interlock import toolchain
+from interlock import rtlil, toolchain
 from interlock.errors import BuildFailed, Malformed
 
 CORE_SUFFIX = "_core"
@@ -162,7 +161,7 @@ def _verilog(component: wiring.Component, name: str) -> str:
     Not by ``amaranth.back.verilog``: it leaves ``always @*`` blocks that assign constants, and these wait
     for an input to change, for ever.  ``proc`` with its multiplexers makes assignments of all of them.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
+    text = rtlil.convert(component, name=name)
     attributes = " ".join(f"-remove {attribute}" for attribute in ("generator", "top", "src"))
     attributes += " -remove amaranth.hierarchy -remove amaranth.decoding"
     script = ["read_rtlil <<rtlil", text, "rtlil", "proc -norom", "memory_collect"]

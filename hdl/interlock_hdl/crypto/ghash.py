@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from interlock_hdl.crypto.field_multiplier import FieldMultiplier
-from interlock_hdl.crypto.gf128 import BITS, reflected
+from interlock_hdl.crypto.gf128 import BITS, polynomial
 from interlock_hdl.crypto.result_queue import ResultQueue
 from interlock_hdl.crypto.slot_memory import SlotMemory
 
@@ -155,7 +155,7 @@ class Ghash(wiring.Component):
         started, done = Signal(), Signal()
         number = Signal(range(self.lanes))  # of the power that is made
         power = Signal(BITS)
-        key = reflected(self.keys.p.key)
+        key = polynomial(self.keys.p.key)
         product_way = Signal(Way)
         made = product_way.valid & product_way.load & ~self.wipe
         is_last = number == self.lanes - 1
@@ -205,7 +205,7 @@ class Ghash(wiring.Component):
         blocks = [Signal(BITS, name=f"block_{n}", reset_less=True) for n in range(3)]
         factor = Signal(BITS, reset_less=True)
         m.d.sync += [
-            blocks[0].eq(Mux(inserting, power, reflected(self.i.p.block))),
+            blocks[0].eq(Mux(inserting, power, polynomial(self.i.p.block))),
             *(after.eq(before) for before, after in pairwise(blocks)),
             factor.eq(blocks[2] ^ Mux(ways[2].fresh, 0, sums.data)),
         ]
@@ -228,7 +228,7 @@ class Ghash(wiring.Component):
             control.d.sync += total.eq(total_next)
         m.d.sync += [
             queue.push.eq(product_way.valid & product_way.closes & ~self.wipe),
-            queue.payload.eq(reflected(total_next)),
+            queue.payload.eq(polynomial(total_next)),
         ]
 
         # In a wipe nothing enters; once all keys and sums are zero, so is every product.

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from interlock_hdl.crypto.gf128 import BITS, carryless, reduced, reflected
+from interlock_hdl.crypto.gf128 import BITS, carryless, polynomial, reduced
 from interlock_hdl.crypto.ghash import hash_block_layout, hash_key_layout
 from interlock_hdl.crypto.slot_memory import SlotMemory
 
@@ -62,11 +62,11 @@ class SerialGhash(wiring.Component):
             self.keys.ready.eq(~self.wipe),
             keys.write.eq(self.keys.valid & ~self.wipe),
             keys.write_address.eq(self.keys.p.slot),
-            keys.write_data.eq(Mux(self.wipe, 0, reflected(self.keys.p.key))),
+            keys.write_data.eq(Mux(self.wipe, 0, polynomial(self.keys.p.key))),
             keys.wipe.eq(self.wipe),
         ]
 
-        factor = Signal(BITS)  # the digits that are left, the highest at the top
+        factor = Signal(BITS)  # the digits that are left, the highest powers at the bottom
         product = Signal(BITS)
         slot = Signal(range(self.slots))
         left = Signal(range(self.max_blocks))
@@ -75,18 +75,18 @@ class SerialGhash(wiring.Component):
         count = Signal(range(self.digits + 1))  # of digits that are left
         offered = Signal()
         following = Mux(self.i.p.first, self.i.p.following, left)
-        digit = factor[-self.digit_bits :]
+        digit = factor[: self.digit_bits]
         longer = Signal(BITS + self.digit_bits)
         m.d.comb += [
-            longer.eq((product << self.digit_bits) ^ carryless(digit, keys.data)),
+            longer.eq(product ^ carryless(digit, keys.data).shift_left(1)),
             self.i.ready.eq((count == 0) & ~offered & ~self.wipe),
             self.o.valid.eq(offered & ~self.wipe),
-            self.o.payload.eq(reflected(product)),
+            self.o.payload.eq(polynomial(product)),
             keys.address.eq(slot),
         ]
         with control.If(self.i.valid & self.i.ready):
             control.d.sync += [
-                factor.eq(reflected(self.i.p.block) ^ Mux(self.i.p.first, 0, product)),
+                factor.eq(polynomial(self.i.p.block) ^ Mux(self.i.p.first, 0, product)),
                 product.eq(0),
                 left.eq(following - 1),
                 within.eq(following != 0),
@@ -99,7 +99,7 @@ class SerialGhash(wiring.Component):
             control.d.sync += waiting.eq(waiting - 1)
         with control.Elif(count != 0):
             control.d.sync += [
-                factor.eq(factor << self.digit_bits),
+                factor.eq(factor.shift_right(self.digit_bits)),
                 product.eq(reduced(longer)),
                 count.eq(count - 1),
                 offered.eq((count == 1) & ~within),

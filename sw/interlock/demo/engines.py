@@ -92,11 +92,16 @@ class Machine:
 
 @contextmanager
 def machines(
-    engine: Engine, count: int, *, is_clear: bool = False, waves: Path | None = None
+    engine: Engine,
+    count: int,
+    *,
+    is_clear: bool = False,
+    runs_long: bool = False,
+    waves: Path | None = None,
 ) -> Iterator[list[Machine]]:
     """The nodes of a cluster, with sealed links or CLEAR ones.
 
-    Gateware writes its waves to files of the folder ``waves``.
+    Gateware writes its waves to files of the folder ``waves``.  What ``runs_long`` is worth more time to build.
 
     What an error ends has its waves whole; what is interrupted leaves none.
     """
@@ -105,7 +110,7 @@ def machines(
     try:
         for number in range(count):
             file = waves and waves / f"node{number}.fst"
-            made.append(_machine(engine, number, file, is_clear=is_clear))
+            made.append(_machine(engine, number, file, is_clear=is_clear, runs_long=runs_long))
         yield made
     except KeyboardInterrupt:
         is_interrupted = True
@@ -115,10 +120,10 @@ def machines(
             machine.close(is_interrupted=is_interrupted)
 
 
-def _machine(engine: Engine, number: int, waves: Path | None, *, is_clear: bool) -> Machine:
+def _machine(engine: Engine, number: int, waves: Path | None, *, is_clear: bool, runs_long: bool) -> Machine:
     if engine is Engine.GOLDEN:
         return Machine(GoldenEngine(_golden(number, is_clear=is_clear), PlainScheduler()))
-    rtl = _rtl(number, waves, is_clear=is_clear)
+    rtl = _rtl(number, waves, is_clear=is_clear, runs_long=runs_long)
     if engine is Engine.RTL:
         return Machine(rtl, rtl, waves)
     golden = _golden(number, is_clear=is_clear, watch=True)
@@ -135,10 +140,16 @@ def _golden(number: int, *, is_clear: bool, watch: bool = False) -> GoldenNode:
     )
 
 
-def _rtl(number: int, waves: Path | None, *, is_clear: bool) -> "RtlNode":
+def _rtl(number: int, waves: Path | None, *, is_clear: bool, runs_long: bool) -> "RtlNode":
     from interlock.device.rtl_node import RtlNode  # here, for the golden model alone needs no HDL
 
-    node = RtlNode(_gateware(is_clear=is_clear), maker=MAKER, serial=number + 1, waves=waves is not None)
+    node = RtlNode(
+        _gateware(is_clear=is_clear),
+        maker=MAKER,
+        serial=number + 1,
+        waves=waves is not None,
+        runs_long=runs_long,
+    )
     if waves is not None:
         waves.parent.mkdir(parents=True, exist_ok=True)
         node.open_waves(waves)

@@ -26,6 +26,9 @@ QUANTA = {Engine.GOLDEN: 30, Engine.RTL: 400, Engine.LOCKSTEP: 400}
 """Cycles from one exchange between the nodes to the next: few for a model that waits one cycle at a time, and
 enough for gateware that it is not the exchange that takes the time."""
 
+LONG = 4
+"""Epochs from which a model that was compiled for speed is worth the time that this took."""
+
 Progress = Callable[[int, int], None]
 """Called with the steps that are done, and with all that there will be."""
 
@@ -91,7 +94,8 @@ def run(
     messages_a_step = 2 * (task.nodes - 1)  # in either direction
 
     began = time.monotonic()
-    with machines(engine, task.nodes, is_clear=is_clear, waves=waves) as made:
+    runs_long = task.epochs >= LONG
+    with machines(engine, task.nodes, is_clear=is_clear, runs_long=runs_long, waves=waves) as made:
         built = time.monotonic()
         nodes = [MeteredNode(one.node, links=PARAMETERS.links, keep=task.nodes - 1) for one in made]
 

@@ -38,7 +38,7 @@ class Task:
     nodes: int = 4
     hidden: int = 32
     batch: int = 32
-    epochs: int = 20
+    epochs: int = 10
     batches: int | None = None
     learning_rate: float = 0.4
     seed: int = 1

@@ -248,7 +248,7 @@ def _recipe(interface: Interface, *, waves: bool, state: bool, runs_long: bool) 
     headers = ("harness.h", "harness_state.h", "harness_api.h")
     sources = tuple((name, (_HERE / name).read_text()) for name in headers)
     # Module by module, Verilator takes two thirds of the time, and so does the compiler after it.
-    optimization = "-O3" if runs_long else "-O1"
+    optimization = "-O2" if runs_long else "-O1"
     options = [*(("--trace-fst",) if waves else ()), *(() if runs_long else ("-fno-inline",))]
     return verilate.Recipe(
         output=_LIBRARY,

@@ -22,7 +22,7 @@ class RtlNode:
         An ``interlock_hdl.node.Node``, or whatever has its ports.
     maker, serial : int
         Who this device is, 32 bits each.
-    waves, state : bool
+    waves, state, runs_long : bool
         As of :class:`Rtl`.
 
     Attributes
@@ -40,8 +40,9 @@ class RtlNode:
         name: str | None = None,
         waves: bool = False,
         state: bool = False,
+        runs_long: bool = False,
     ) -> None:
-        self.rtl = Rtl(node, name=name, waves=waves, state=state)
+        self.rtl = Rtl(node, name=name, waves=waves, state=state, runs_long=runs_long)
         self.rtl.set("maker", maker)
         self.rtl.set("serial", serial)
         self._asked = {"reopen": 0, "request_full": 0}  # in the next cycle, one bit a slot

@@ -7,7 +7,6 @@ Verilator's run-time, which takes longer to compile than most models, is kept un
 """
 
 import functools
-import gc
 import hashlib
 import os
 import re
@@ -19,10 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from interlock import toolchain
+from interlock import rtlil, toolchain
 from interlock.device import state
 from interlock.device.identity import identity
 from interlock.errors import BuildFailed
@@ -103,7 +101,7 @@ def _pointed_at(pointer: Path, recipe: Recipe) -> Path | None:
 
 def _elaborated(component: wiring.Component, recipe: Recipe, name: str, rules: Sequence[str]) -> Path:
     """Folder of what its RTLIL says."""
-    content = _elaborate(component)
+    content = rtlil.convert(component, name=TOP)
     folder = toolchain.build_folder() / "models" / f"{name}-{_digest(content, *rules)}"
     _build(component, content, recipe, folder, name)
     return folder
@@ -136,17 +134,6 @@ def build_verilog(sources: Sequence[Path], top: str, recipe: Recipe, folder: Pat
 def port_names(component: wiring.Component) -> list[str]:
     """Names of a component's ports in its Verilog, clock and reset not included."""
     return ["__".join(map(str, path)) for path, _, _ in component.signature.flatten(component)]
-
-
-def _elaborate(component: wiring.Component) -> str:
-    """RTLIL of a component.  Nothing made here is garbage before the end; looking for it doubles the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return str(rtlil.convert(component, name=TOP, emit_src=False))
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _generate(component: wiring.Component, content: str, recipe: Recipe, folder: Path) -> None:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from interlock import rtlil
 
 TOP = "top"
 WALL = f"{TOP}.wall"
@@ -96,4 +97,4 @@ class Harness(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
 def harnessed(block: wiring.Component, *, open_ports: tuple[str, ...] = ()) -> str:
     """RTLIL of a block in its harness: module :data:`TOP`, with the block in module :data:`WALL`."""
     harness = Harness(Wall(block, open_ports=open_ports))
-    return str(rtlil.convert(harness, name=TOP, emit_src=False))
+    return rtlil.convert(harness, name=TOP)
