@@ -101,7 +101,7 @@ def machines(
 ) -> Iterator[list[Machine]]:
     """The nodes of a cluster, with sealed links or CLEAR ones.
 
-    Gateware writes its waves to files of the folder ``waves``.  What ``runs_long`` is worth more time to build.
+    Gateware writes its waves to files of the folder ``waves``.  Those of ``runs_long`` take longer to build.
 
     What an error ends has its waves whole; what is interrupted leaves none.
     """
