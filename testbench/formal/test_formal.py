@@ -215,7 +215,7 @@ def test_prover_says_what_is_out_of_reach():
 
 def test_prover_does_not_take_a_time_out_for_true():
     with pytest.raises(ProofBroke, match="TIMEOUT"):
-        prove(MergeProof(entries=ENTRIES), mode="prove", depth=2, name="time-out", timeout_seconds=1)
+        prove(HashLogProof(requests=3), mode="bmc", depth=24, name="time-out", timeout_seconds=8)
 
 
 def test_prover_refuses_a_mode_that_it_does_not_have():

@@ -28,6 +28,9 @@ from interlock.errors import BuildFailed
 TOP = "top"
 """Name of the Verilog module of every component that is built here."""
 
+DEFINES = ("-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0")
+"""What Verilator's run-time is told, whatever it is for: so one serves many models."""
+
 _SMALL, _LARGE = 600_000, 2_000_000
 """Bytes of C++ below which a model is compiled in one piece, and above which in three."""
 
@@ -170,7 +173,7 @@ def _verilog(content: str, folder: Path) -> str:
     text = text.replace("always @*", "always_comb")
     # What starts as zero does so by `--x-initial fast` too; a line for each word of a memory takes its time.
     blocks = re.compile(r"^  initial begin\n(?:    .*\n)*", re.MULTILINE)
-    zeros = re.compile(r"^    \S+ ?\[\d+\] = \d+'h0+;\n", re.MULTILINE)
+    zeros = re.compile(r"^    \S+ ?\[\d+\] = \d+'[hd]0+;\n", re.MULTILINE)
     return blocks.sub(lambda block: zeros.sub("", block[0]), text)
 
 
