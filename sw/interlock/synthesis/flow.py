@@ -12,13 +12,15 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from interlock import toolchain
 from interlock.errors import BuildFailed
-from interlock.synthesis.harness import TOP, WALL
+from interlock.synthesis import output_registers
+from interlock.synthesis.harness import INSIDE, TOP, WALL
+from interlock.synthesis.output_registers import absorb
 from interlock.synthesis.parts import FAMILIES, Part
 from interlock.synthesis.reports import (
     Cells,
@@ -88,7 +90,8 @@ class Placement:
 
 def folder_of(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Path:
     """Where everything about this content stands."""
-    parts = (content, repr(_SCRIPT), repr(FAMILIES[part]), *options, *_versions(part))
+    after = Path(output_registers.__file__).read_text()
+    parts = (content, repr(_SCRIPT), after, repr(FAMILIES[part]), *options, *_versions(part))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
 
@@ -111,6 +114,9 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
             seconds = time.monotonic() - start
             stat = json.loads((folder / "stat.json").read_text())
             block, harness = synthesised_cells(stat, FAMILIES[part])
+            if FAMILIES[part].absorbs:
+                absorbed = _absorb_registers(folder / "netlist.partial")
+                block = replace(block, flip_flops=block.flip_flops - absorbed)
             (folder / "netlist.partial").rename(folder / "netlist.json")
             found = {"block": asdict(block), "harness": asdict(harness), "seconds": round(seconds, 1)}
             _write(folder / "cells.json", found)
@@ -122,6 +128,14 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
         harness=Cells(**found["harness"]),
         seconds=found["seconds"],
     )
+
+
+def _absorb_registers(path: Path) -> int:
+    """Gives block RAMs the registers behind them; returns how many, all of them the block's."""
+    netlist = json.loads(path.read_text())
+    absorbed = absorb(netlist["modules"][TOP], prefix=INSIDE)
+    path.write_text(json.dumps(netlist))
+    return absorbed
 
 
 def place(netlist: Netlist, seed: int) -> Placement:

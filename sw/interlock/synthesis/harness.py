@@ -12,6 +12,8 @@ from interlock import rtlil
 TOP = "top"
 WALL = f"{TOP}.wall"
 """RTLIL module with the block in it: what is inside is the block's, what is outside is the harness's."""
+INSIDE = "wall."
+"""What names of cells of the block begin with, once all is flat."""
 PREFIX = re.compile(r"^wall\.(block\.)?")
 """Of the names of everything in the block."""
 
