@@ -313,11 +313,11 @@ class Ingress(wiring.Component):
                     merge.valid.eq(prefix.entries.valid),
                     prefix.entries.ready.eq(merge.ready),
                 ]
+                # That entry 0 is right comes late, and an id is wide: until it is, nobody looks at the id.
+                with m.If(prefix.introducing & ~channel.peer_known):
+                    m.d.sync += channel.peer_id.eq(prefix.entries.payload.entry.session_id)
                 with m.If(prefix.introduced):
-                    m.d.sync += [
-                        channel.peer_known.eq(1),
-                        channel.peer_id.eq(prefix.entries.payload.entry.session_id),
-                    ]
+                    m.d.sync += channel.peer_known.eq(1)
                 with m.If(begins):
                     m.d.sync += channel.message_open.eq(1)
                 with m.If(all_merged):

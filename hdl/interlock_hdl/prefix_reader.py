@@ -48,8 +48,8 @@ class PrefixReader(wiring.Component):
     peer_known, peer_id : In(1), In(128)
         Who spoke in this epoch before, if anybody did.
     entries : Out(stream of ReadEntry)
-    introduced : Out(1)
-        Strobe: ``entries`` gives entry 0.
+    introducing, introduced : Out(1)
+        The entry at hand is entry 0, right or wrong, from a register; strobe: ``entries`` gives it.
     fault : Out(1)
         Something is out of place.
     done, ends : Out(1)
@@ -77,6 +77,7 @@ class PrefixReader(wiring.Component):
                 "peer_known": In(1),
                 "peer_id": In(128),
                 "entries": Out(stream.Signature(ReadEntry)),
+                "introducing": Out(1),
                 "introduced": Out(1),
                 "fault": Out(1),
                 "done": Out(1),
@@ -176,6 +177,7 @@ class PrefixReader(wiring.Component):
             self.entries.payload.entry.eq(entry),
             self.entries.payload.external.eq(no_sessions),
             self.entries.valid.eq(full & ~is_descriptor & judged & ~self.fault),
+            self.introducing.eq(full & is_entry_0),
             self.introduced.eq(taken & is_entry_0),
             self.body.ready.eq(self.enable & ~all_read & (~full | use)),
             self.done.eq(all_read & ~full & ~failed),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from interlock import toolchain
-from interlock.device import verilate
 from interlock.device.verilate import TOP, Recipe
 from interlock.errors import ToolMissing
 
@@ -42,7 +41,7 @@ def recipe(*, public: bool = False, waves: bool = False, runs_long: bool = False
             *(("--trace-vcd",) if waves else ()),
             *(() if runs_long else ("-fno-inline",)),
         ),
-        compiler=("-O1", *verilate.DEFINES),
+        compiler=("-O1", "-DVM_COVERAGE=0"),
         linker=(f"-Wl,-rpath,{libraries}", f"-L{libraries}", "-lcocotbvpi_verilator", "-ldl"),
         # Said here and not to the compiler: one run-time serves models with waves and without.
         sources=(("main.cpp", f"#define VM_TRACE {int(waves)}\n{main.read_text()}"),),

@@ -254,7 +254,7 @@ def _recipe(interface: Interface, *, waves: bool, state: bool, runs_long: bool) 
         output=_LIBRARY,
         runtime=("verilated", "verilated_threads"),
         verilator=tuple(options),
-        compiler=(optimization, *verilate.DEFINES),
+        compiler=(optimization, "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0"),
         linker=("-shared",),
         sources=(*sources, ("harness.cpp", harness(interface, waves=waves)), *(_fst() if waves else ())),
         state=state,

@@ -28,9 +28,6 @@ from interlock.errors import BuildFailed
 TOP = "top"
 """Name of the Verilog module of every component that is built here."""
 
-DEFINES = ("-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0")
-"""What Verilator's run-time is told, whatever it is for: so one serves many models."""
-
 _SMALL, _LARGE = 600_000, 2_000_000
 """Bytes of C++ below which a model is compiled in one piece, and above which in three."""
 
