@@ -10,6 +10,7 @@ import ast
 import importlib
 import pkgutil
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def _run(name: str, arguments: list[str]) -> int:
     bad_usage: Any = typer.BadParameter.__mro__[2]
     module = importlib.import_module(f"{__name__}.{name}")
     function = getattr(module, name)
+    # Of a component whose model was built before, Amaranth sees only that nobody elaborates it.
+    warnings.filterwarnings("ignore", message=".* created but never used")
     app = typer.Typer(add_completion=False)
     app.command(help=f"{module.__doc__}\n\n{function.__doc__ or ''}")(function)
     command = typer.main.get_command(app)
