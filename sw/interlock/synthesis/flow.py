@@ -20,7 +20,6 @@ from interlock import toolchain
 from interlock.errors import BuildFailed
 from interlock.synthesis import output_registers
 from interlock.synthesis.harness import INSIDE, TOP, WALL
-from interlock.synthesis.output_registers import absorb
 from interlock.synthesis.parts import FAMILIES, Part
 from interlock.synthesis.reports import (
     Cells,
@@ -90,8 +89,8 @@ class Placement:
 
 def folder_of(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Path:
     """Where everything about this content stands."""
-    after = Path(output_registers.__file__).read_text()
-    parts = (content, repr(_SCRIPT), after, repr(FAMILIES[part]), *options, *_versions(part))
+    afterwards = Path(output_registers.__file__).read_text() if FAMILIES[part].absorbs else ""
+    parts = (content, repr(_SCRIPT), afterwards, repr(FAMILIES[part]), *options, *_versions(part))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
 
@@ -133,7 +132,7 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
 def _absorb_registers(path: Path) -> int:
     """Gives block RAMs the registers behind them; returns how many, all of them the block's."""
     netlist = json.loads(path.read_text())
-    absorbed = absorb(netlist["modules"][TOP], prefix=INSIDE)
+    absorbed = output_registers.absorb(netlist["modules"][TOP], prefix=INSIDE)
     path.write_text(json.dumps(netlist))
     return absorbed
 

@@ -14,7 +14,7 @@ WALL = f"{TOP}.wall"
 """RTLIL module with the block in it: what is inside is the block's, what is outside is the harness's."""
 INSIDE = "wall."
 """What names of cells of the block begin with, once all is flat."""
-PREFIX = re.compile(r"^wall\.(block\.)?")
+PREFIX = re.compile(rf"^{re.escape(INSIDE)}(block\.)?")
 """Of the names of everything in the block."""
 
 

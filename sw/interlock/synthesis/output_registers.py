@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-BLOCK_RAM, FLIP_FLOP = "DP16KD", "TRELLIS_FF"
+from interlock.synthesis.parts import FAMILIES, Part
+
+BLOCK_RAM, FLIP_FLOP = FAMILIES[Part.ECP5].block_ram, FAMILIES[Part.ECP5].flip_flop
 _WIDE = 36
 """Bits of a word that leaves by the outputs of both ports."""
 
@@ -20,51 +22,51 @@ def absorb(module: dict[str, Any], *, prefix: str = "") -> int:
     """Changes a module, in the form of Yosys's ``write_json``; returns how many registers are gone.
 
     A register becomes a block RAM's own where it holds nothing but what one output says, is moved by that
-    port's clock, is never reset, and is the only one to hear of it; and where that is so of all outputs of
-    the port that anybody hears, under one enable.  Only cells whose names begin with ``prefix`` are touched.
+    port's clock, begins with zero, is never reset, and is the only one to hear of it; and where that is so of
+    all outputs of the port that anybody hears, under one enable.  Only cells whose names begin with
+    ``prefix`` are touched.
     """
-    cells: dict[str, Cell] = module["cells"]
+    cells: dict[str, Cell] = {name: cell for name, cell in module["cells"].items() if name.startswith(prefix)}
     sinks = _sinks(module)
     absorbed = 0
-    memories = [cell for name, cell in cells.items() if cell["type"] == BLOCK_RAM and name.startswith(prefix)]
-    for memory in memories:
-        is_wide = int(memory["parameters"]["DATA_WIDTH_B"], 2) == _WIDE
-        for port, outputs in (("B", "AB"),) if is_wide else (("A", "A"), ("B", "B")):
-            registers = _registers(memory, port, outputs, cells, sinks)
-            if not all(name.startswith(prefix) for name in registers.values()):
-                continue
-            for side in outputs if registers else "":
-                memory["parameters"][f"REGMODE_{side}"] = "OUTREG"
+    for memory in [cell for cell in cells.values() if cell["type"] == BLOCK_RAM]:
+        wires, parameters = memory["connections"], memory["parameters"]
+        is_wide = int(parameters["DATA_WIDTH_B"], 2) == _WIDE
+        for port, sides in (("B", "AB"),) if is_wide else (("A", "A"), ("B", "B")):
+            registers = _registers(wires, wires[f"CLK{port}"], sides, cells, sinks)
             for output, name in registers.items():
-                register = cells.pop(name)["connections"]
-                for side in outputs:
-                    memory["connections"][f"OCE{side}"] = register.get("CE", ["1"])
-                memory["connections"][output] = register["Q"]
+                register = module["cells"].pop(name)["connections"]
+                wires[output] = register["Q"]
+                for side in sides:
+                    wires[f"OCE{side}"] = register.get("CE", ["1"])
+                    parameters[f"REGMODE_{side}"] = "OUTREG"
             absorbed += len(registers)
     return absorbed
 
 
 def _registers(
-    memory: Cell, port: str, outputs: str, cells: Mapping[str, Cell], sinks: Mapping[Any, list[Sink]]
+    memory: Mapping[str, list[Any]],
+    clock: list[Any],
+    sides: str,
+    cells: Mapping[str, Cell],
+    sinks: Mapping[Any, list[Sink]],
 ) -> dict[str, str]:
-    """Names of the registers that may become the port's own, by the output that they follow; else none."""
-    clock = memory["connections"][f"CLK{port}"]
+    """Names of the registers that may become a port's own, by the output that they follow; else none."""
     found: dict[str, str] = {}
     enables = set()
-    for output, (bit,) in memory["connections"].items():
-        if not output.startswith(tuple(f"DO{side}" for side in outputs)) or not sinks[bit]:
+    for output, (bit,) in memory.items():
+        if not output.startswith(tuple(f"DO{side}" for side in sides)) or not sinks[bit]:
             continue
         name, pin = sinks[bit][0]
         cell = cells.get(name)
         if len(sinks[bit]) > 1 or cell is None or (cell["type"], pin) != (FLIP_FLOP, "DI"):
             return {}
         wires, parameters = cell["connections"], cell["parameters"]
-        if wires["CLK"] != clock or parameters["CLKMUX"] != "CLK" or wires["LSR"] != ["0"]:
+        is_plain = parameters["CLKMUX"] == "CLK" and parameters["CEMUX"].strip() in ("1", "CE")
+        begins_with_zero = parameters["REGSET"] == "RESET"
+        if not (is_plain and begins_with_zero and wires["CLK"] == clock and wires["LSR"] == ["0"]):
             return {}
-        enable = wires.get("CE", ("1",))[0]
-        if parameters["CEMUX"].strip() not in ("1", "CE"):
-            return {}
-        enables.add(enable)
+        enables.add(wires.get("CE", ["1"])[0])
         found[output] = name
     return found if len(enables) == 1 else {}
 
