@@ -29,8 +29,8 @@ long: $(INSTALLED) ## what takes long and is no part of `make test`: deeper proo
 formal: $(INSTALLED) ## the proofs alone, and deeper ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "" testbench/formal
 
-mutants: $(INSTALLED) ## breaks the gateware in many ways, each of which a test must notice
-	cd testbench && ../$(BIN)/python -m mutants
+mutants: $(INSTALLED) ## breaks the gateware in many ways, each of which a test must notice; ARGUMENTS=--help
+	cd testbench && ../$(BIN)/python -m mutants $(ARGUMENTS)
 
 campaign: $(INSTALLED) ## random histories of whole nodes in lockstep; ARGUMENTS=--help
 	cd testbench && ../$(BIN)/python -m campaigns $(ARGUMENTS)

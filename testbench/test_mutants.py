@@ -3,7 +3,8 @@
 from xml.etree import ElementTree
 
 import pytest
-from mutants.mutation import ROOT, Outcome, judge
+from mutants import report as reports
+from mutants.mutation import ROOT, Outcome, Verdict, judge
 from mutants.mutations import MUTATIONS
 
 
@@ -66,3 +67,29 @@ def test_only_failed_assertions_kill(problem, expected):
 
 def test_no_test_is_no_kill():
     assert judge(ElementTree.fromstring("<testsuites/>")).outcome is Outcome.OTHER
+
+
+def test_a_report_is_gone_on_with_until_a_source_changes(tmp_path, monkeypatch):
+    file = tmp_path / "report.json"
+    first = reports.Report(file, resume=True)
+    first.passes("test_a.py")
+    first.judged(MUTATIONS[0], Verdict(Outcome.ASSERTION, "AssertionError: 1"))
+    first.judged(MUTATIONS[1], Verdict(Outcome.PASSED))
+
+    again = reports.Report(file, resume=True)
+    assert again.passing == ["test_a.py"]
+    assert [again.killed(mutation) for mutation in MUTATIONS[:3]] == [True, False, False]
+    assert not reports.Report(file, resume=False).killed(MUTATIONS[0])
+    monkeypatch.setattr(reports, "fingerprint", lambda: "others")
+    assert not reports.Report(file, resume=True).killed(MUTATIONS[0])
+
+
+def test_the_fingerprint_is_of_gateware_tests_and_software(tmp_path, monkeypatch):
+    monkeypatch.setattr(reports, "ROOT", tmp_path)
+    seen = [reports.fingerprint()]
+    for name in ("hdl/a.py", "sw/b.py", "testbench/c.py", "hdl/d.rdl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        for text in ("", "1"):
+            (tmp_path / name).write_text(text)
+            seen.append(reports.fingerprint())
+    assert len(set(seen)) == len(seen)

@@ -1,7 +1,6 @@
 """``make mutants``: every mutation against its test.  Exits with 1 if any survives."""
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mutants.mutation import ROOT, Mutation, Outcome, Verdict, run_test
 from mutants.mutations import MUTATIONS
+from mutants.report import Report
 
 BUILD = ROOT / "build" / "mutants"
 CONSOLE = Console(stderr=True)
@@ -28,6 +29,9 @@ def main() -> int:
     parser.add_argument(
         "--json", metavar="FILE", type=Path, default=BUILD / "report.json", help="where to write the results"
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what FILE has, as long as no source has changed"
+    )
     arguments = parser.parse_args()
     chosen = [m for m in MUTATIONS if not arguments.only or arguments.only in m.name]
     if not chosen:
@@ -35,36 +39,42 @@ def main() -> int:
 
     for mutation in chosen:
         mutation.check()
-    if broken := _broken(sorted({mutation.test for mutation in chosen})):
-        for test, verdict in broken.items():
-            CONSOLE.print(f"[red]{test} does not pass without a mutation: {verdict.reason}")
-        return 1
-
-    def judge(mutation: Mutation) -> Verdict:
-        folder = _folder(mutation.name)
-        overlay = mutation.overlay(folder / "hdl")
-        return run_test(mutation.test, overlay=overlay, results=folder / "results.xml")
-
-    verdicts: dict[Mutation, Verdict] = {}
+    report = Report(arguments.json, resume=arguments.resume)
+    left = [mutation for mutation in chosen if not report.killed(mutation)]
+    if len(left) < len(chosen):
+        CONSOLE.print(f"{len(chosen) - len(left)} mutations were killed before")
     try:
-        for mutation, verdict in _each(judge, chosen, "mutations"):
-            verdicts[mutation] = verdict
-            _write(arguments.json, verdicts)  # at once, so that nothing is lost if somebody interrupts
+        if broken := _broken(sorted({mutation.test for mutation in left} - set(report.passing)), report):
+            for test, verdict in broken.items():
+                CONSOLE.print(f"[red]{escape(f'{test} does not pass without a mutation: {verdict.reason}')}")
+            return 1
+        for mutation, verdict in _each(_judge, left, "mutations"):
+            report.judged(mutation, verdict)
     finally:
-        _show(verdicts)
-    killed = sum(verdict.outcome is Outcome.ASSERTION for verdict in verdicts.values())
+        _show(chosen, report)
+    killed = sum(map(report.killed, chosen))
     print(f"{killed} of {len(chosen)} mutations killed")
     return 0 if killed == len(chosen) else 1
 
 
-def _broken(tests: list[str]) -> dict[str, Verdict]:
+def _broken(tests: list[str], report: Report) -> dict[str, Verdict]:
     """The tests that do not even pass without a mutation."""
 
     def judge(test: str) -> Verdict:
         return run_test(test, overlay=None, results=_folder(test) / "results.xml")
 
-    verdicts = dict(_each(judge, tests, "tests without mutation"))
-    return {test: verdict for test, verdict in verdicts.items() if verdict.outcome is not Outcome.PASSED}
+    broken = {}
+    for test, verdict in _each(judge, tests, "tests without mutation"):
+        if verdict.outcome is Outcome.PASSED:
+            report.passes(test)
+        else:
+            broken[test] = verdict
+    return broken
+
+
+def _judge(mutation: Mutation) -> Verdict:
+    folder = _folder(mutation.name)
+    return run_test(mutation.test, overlay=mutation.overlay(folder / "hdl"), results=folder / "results.xml")
 
 
 def _folder(of: str) -> Path:
@@ -84,29 +94,18 @@ def _each(judge: Callable[[T], Verdict], subjects: list[T], title: str) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def _show(verdicts: dict[Mutation, Verdict]) -> None:
+def _show(mutations: list[Mutation], report: Report) -> None:
     table = Table("mutation", "killed by", "because")
-    for mutation, verdict in verdicts.items():
-        if verdict.outcome is Outcome.ASSERTION:
-            table.add_row(mutation.name, mutation.test, verdict.reason)
-        else:
-            table.add_row(
-                f"[red]{mutation.name}",
-                f"[red]SURVIVED {mutation.test}",
-                f"{verdict.outcome.value} {verdict.reason}",
-            )
+    for row in (report.verdicts[m.name] for m in mutations if m.name in report.verdicts):
+        survived = row["outcome"] != Outcome.ASSERTION.value
+        how = f"{row['outcome']} {row['reason']}" if survived else row["reason"]
+        table.add_row(
+            escape(row["mutation"]),
+            escape(f"SURVIVED {row['test']}" if survived else row["test"]),
+            escape(how),
+            style="red" if survived else None,
+        )
     Console().print(table)
-
-
-def _write(path: Path, verdicts: dict[Mutation, Verdict]) -> None:
-    rows = [
-        {"mutation": m.name, "file": m.file, "test": m.test, "outcome": v.outcome.value, "reason": v.reason}
-        for m, v in verdicts.items()
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(rows, indent=2) + "\n")
-    partial.replace(path)
 
 
 if __name__ == "__main__":
