@@ -9,7 +9,7 @@ from interlock.bench import core, crypto
 from interlock.bench.core import CoreFigures
 from interlock.bench.crypto import CryptoFigures
 from interlock.bench.report import FIGURES
-from interlock_hdl.crypto.gcm import INTERVALS
+from interlock_hdl.crypto.gcm_engine import INTERVALS
 
 LATENCY = {"seal": 133, "open": 155}
 

@@ -2,6 +2,7 @@
 
 import pytest
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
+from interlock_hdl.crypto.serial_gcm import SerialGcm
 from interlock_hdl.seal import Seal
 from lib.run import run
 from lib.watched_seal import WatchedSeal
@@ -36,9 +37,39 @@ def test_seal(tests, beat_bytes, links, interval, parameters):
     run_seal(tests, beat_bytes=beat_bytes, links=links, interval=interval, **parameters)
 
 
+ONE_LINK = ["keys_follow_and_the_hard_stop_holds", "a_record_that_is_cut_anywhere_never_gets_a_tag"]
+"""What is not the same with one link as with several."""
+ONE_BLOCK = [
+    "every_length_is_sealed_and_padded",
+    "without_a_key_nothing_leaves",
+    "timing_does_not_depend_on_keys_or_data",
+]
+ENDS = [
+    "flush_while_a_key_follows_leaves_neither_of_them",
+    "a_key_takes_the_place_of_the_one_before",
+    "flush_frees_a_seal_that_a_dead_link_holds_up",
+    "a_wipe_at_random_moments_leaves_nothing",
+]
+"""Of an engine that has one block at a time: what depends on what is inside of it."""
+
+
 def test_a_seal_of_one_link():
-    tests = ["keys_follow_and_the_hard_stop_holds", "a_record_that_is_cut_anywhere_never_gets_a_tag"]
-    assert run_seal("seal_tests", beat_bytes=4, links=1, interval=14, testcase=tests) == tests
+    assert run_seal("seal_tests", beat_bytes=4, links=1, interval=14, testcase=ONE_LINK) == ONE_LINK
+
+
+@pytest.mark.parametrize(
+    ("tests", "links", "testcase"),
+    [
+        ("seal_small_tests", 1, None),
+        ("seal_tests", 1, ONE_LINK),
+        ("seal_tests", 2, ONE_BLOCK),
+        ("seal_end_tests", 2, ENDS),
+    ],
+    ids=["pace", "one_link", "two_links", "ends"],
+)
+def test_a_seal_with_one_block_at_a_time(tests, links, testcase):
+    times = {"record_of_10": SerialGcm(slots=2).record_cycles(10, beats=1), "rekey_steps": (1000, 2600, 60)}
+    run_seal(tests, beat_bytes=4, links=links, interval=SerialGcm.interval, testcase=testcase, **times)
 
 
 @pytest.mark.parametrize(("rekey_bits", "stop_bits"), [(0, 48), (24, 24), (24, 64)])

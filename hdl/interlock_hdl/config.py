@@ -5,7 +5,7 @@ from enum import Enum, IntEnum
 
 from interlock_hdl.beat import BEAT_BYTES
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
-from interlock_hdl.crypto.gcm import INTERVALS
+from interlock_hdl.crypto.gcm_engine import INTERVALS
 from interlock_hdl.message import MESSAGE_HEADER_BYTES
 from interlock_hdl.record import RECORD_MAX_LENGTH, Mode, ProvenanceFlag
 

@@ -7,22 +7,28 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
-from interlock_hdl.crypto.gcm import BLOCK_BYTES, INTERVALS, Gcm
+from interlock_hdl.crypto.gcm import BLOCK_BYTES
+from interlock_hdl.crypto.gcm_engine import INTERVALS, gcm_engine
 from interlock_hdl.crypto.result_queue import ResultQueue
+from interlock_hdl.crypto.serial_gcm import SerialGcm
+from interlock_hdl.crypto.shared_gcm import GcmClient
 from interlock_hdl.ones import lowest_one
 from interlock_hdl.open_progress import OpenProgress
 from interlock_hdl.open_turns import OpenTurns
 from interlock_hdl.opened_records import OpenedRecords
 from interlock_hdl.opened_store import OpenedStore
 from interlock_hdl.packet_buffer import PacketBuffer
-from interlock_hdl.record import RecordHeader
+from interlock_hdl.record import ENTRY_BYTES, PREFIX_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.sealed_inbox import SealedInbox
 
-HEADERS = 32
-"""Records of a slot that are being opened, or have a header that was not read."""
+HEADERS = {interval: 4 if interval == SerialGcm.interval else 32 for interval in INTERVALS}
+"""Records of a slot that are being opened, or have a header that was not read, by interval.  An engine that
+has one block at a time needs few: there is one record in it."""
 STORED_RECORDS = {interval: 3 if interval == 1 else 2 for interval in INTERVALS}
 """Bodies that a slot has place for, by interval.  Where a block enters in every cycle, a third one does so
 before the first was read to its end."""
+MIN_RECORD_BYTES = PREFIX_HEADER_BYTES + ENTRY_BYTES
+"""The shortest prefix has one entry."""
 
 
 class Open(wiring.Component):
@@ -64,6 +70,9 @@ class Open(wiring.Component):
     s_boxes : SBoxStyle
     rekey_bits, stop_bits : int
         As above; sequence numbers of an epoch are below 2 to the power of ``stop_bits``.
+    record_bytes : int
+        A record with a longer body is wrong: less than 4096 where there is little memory, and whoever sends
+        here is known to send none that is longer.  A multiple of 16, at least ``MIN_RECORD_BYTES``.
 
     Members
     -------
@@ -99,23 +108,36 @@ class Open(wiring.Component):
         s_boxes: SBoxStyle = SBoxStyle.LOGIC,
         rekey_bits: int = 24,
         stop_bits: int = 48,
+        record_bytes: int = RECORD_MAX_LENGTH,
+        engine: GcmClient | None = None,
     ) -> None:
+        if record_bytes % BLOCK_BYTES or not MIN_RECORD_BYTES <= record_bytes <= RECORD_MAX_LENGTH:
+            raise ValueError(
+                f"record_bytes must be a multiple of {BLOCK_BYTES} from {MIN_RECORD_BYTES} to "
+                f"{RECORD_MAX_LENGTH}, not {record_bytes}"
+            )
         self.beat_bytes = beat_bytes
         self.links = links
         self.interval = interval
         self.stop_bits = stop_bits
         self.channel_keys = ChannelKeys(links=links)
         slots = self.channel_keys.slots
-        self.gcm = Gcm(interval=interval, slots=slots, s_boxes=s_boxes)
+        self.gcm = engine or gcm_engine(interval=interval, slots=slots, s_boxes=s_boxes)
         self.turns = OpenTurns(beat_bytes=beat_bytes, links=links, slots=slots)
         self.opened = OpenedRecords(beat_bytes=beat_bytes, links=links, slots=slots)
         self.inboxes = [
-            SealedInbox(beat_bytes=beat_bytes, rekey_bits=rekey_bits, stop_bits=stop_bits)
+            SealedInbox(
+                beat_bytes=beat_bytes, rekey_bits=rekey_bits, stop_bits=stop_bits, record_bytes=record_bytes
+            )
             for _ in range(links)
         ]
         self.stores = [
             OpenedStore(
-                beat_bytes=beat_bytes, records=STORED_RECORDS[interval], headers=HEADERS, seq_bits=stop_bits
+                beat_bytes=beat_bytes,
+                records=STORED_RECORDS[interval],
+                headers=HEADERS[interval],
+                seq_bits=stop_bits,
+                record_bytes=record_bytes,
             )
             for _ in range(links)
         ]
@@ -137,10 +159,9 @@ class Open(wiring.Component):
     def latency(self, length: int) -> int:
         """From the last beat of a record with a body of ``length`` bytes to its header."""
         block_beats = BLOCK_BYTES // self.beat_bytes
-        pace = max(self.interval, block_beats)
-        blocks_before_tag = 1 + -(-length // BLOCK_BYTES)
         inbox = SealedInbox.latency + PacketBuffer.latency
-        return inbox + block_beats + blocks_before_tag * pace + self.gcm.latency + 2 + ResultQueue.latency
+        engine = self.gcm.record_latency(-(-length // BLOCK_BYTES), beats=block_beats)
+        return inbox + block_beats + engine + 2 + ResultQueue.latency
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -206,6 +227,8 @@ class Open(wiring.Component):
                 store.channel.eq(keys.channel[n]),
                 self.fault[n].eq(progress.fault),
             ]
+        if isinstance(gcm, GcmClient):
+            m.d.comb += gcm.room.eq(1)  # whatever enters finds room
         with_memory = (gcm, *self.inboxes, *self.stores)
         m.d.comb += self.wiped.eq(Cat(block.wiped for block in with_memory).all())
         return m

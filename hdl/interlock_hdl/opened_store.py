@@ -9,7 +9,7 @@ from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS
 from interlock_hdl.crypto.result_queue import ResultQueue
 from interlock_hdl.opened_records import OpenedHeader, OpenedRow
 from interlock_hdl.packet_buffer import PacketBuffer
-from interlock_hdl.record import RECORD_VERSION, RecordHeader
+from interlock_hdl.record import RECORD_MAX_LENGTH, RECORD_VERSION, RecordHeader
 
 
 class OpenedStore(wiring.Component):
@@ -35,6 +35,8 @@ class OpenedStore(wiring.Component):
         Headers; a power of two.
     seq_bits : int
         Bits of sequence numbers.
+    record_bytes : int
+        The largest size, whole blocks.
 
     Attributes
     ----------
@@ -65,12 +67,20 @@ class OpenedStore(wiring.Component):
         Holds the block in reset and overwrites its memories.
     """
 
-    def __init__(self, *, beat_bytes: int, records: int, headers: int, seq_bits: int) -> None:
+    def __init__(
+        self,
+        *,
+        beat_bytes: int,
+        records: int,
+        headers: int,
+        seq_bits: int,
+        record_bytes: int = RECORD_MAX_LENGTH,
+    ) -> None:
         self.beat_bytes = beat_bytes
         self.block_beats = BLOCK_BYTES // beat_bytes
-        self.depth = records * MAX_BODY_BLOCKS * self.block_beats
+        self.largest = record_bytes // BLOCK_BYTES
+        self.depth = records * self.largest * self.block_beats
         self.clear_cycles = self.depth + 3
-        self.largest = MAX_BODY_BLOCKS
         self.headers = headers
         self.seq_bits = seq_bits
         super().__init__(

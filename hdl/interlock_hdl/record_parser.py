@@ -58,6 +58,8 @@ class RecordParser(wiring.Component):
         The link is not CLEAR: CLEAR is no legal flag, channels have numbers, a tag is 16 bytes of any value.
     stop_bits : int
         Of a sealed link: sequence numbers are less than 2 to the power of that.
+    record_bytes : int
+        No body is longer.
 
     Members
     -------
@@ -78,12 +80,20 @@ class RecordParser(wiring.Component):
         a long way through logic.
     """
 
-    def __init__(self, *, beat_bytes: int, sealed: bool = False, stop_bits: int = SEQ_BITS) -> None:
+    def __init__(
+        self,
+        *,
+        beat_bytes: int,
+        sealed: bool = False,
+        stop_bits: int = SEQ_BITS,
+        record_bytes: int = RECORD_MAX_LENGTH,
+    ) -> None:
         if not 1 <= stop_bits <= SEQ_BITS:
             raise ValueError(f"stop_bits must be 1 to {SEQ_BITS}, not {stop_bits}")
         self.beat_bytes = beat_bytes
         self.sealed = sealed
         self.stop_bits = stop_bits
+        self.record_bytes = record_bytes
         super().__init__(
             {
                 "beat": In(Beat(beat_bytes)),
@@ -129,7 +139,7 @@ class RecordParser(wiring.Component):
         of_message = (type == RecordType.PREFIX) | (type == RecordType.PAYLOAD)
         length_right = Signal()
         with m.If(of_message):
-            m.d.comb += length_right.eq((length != 0) & (length <= RECORD_MAX_LENGTH))
+            m.d.comb += length_right.eq((length != 0) & (length <= self.record_bytes))
         with m.Else():
             m.d.comb += length_right.eq(length == Mux(type == RecordType.CREDIT, CREDIT_BYTES, 0))
         left = Signal(16)  # bytes of body, those of this beat included

@@ -7,7 +7,9 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys
 from interlock_hdl.crypto.aes_sbox import SBoxStyle
-from interlock_hdl.crypto.gcm import Gcm
+from interlock_hdl.crypto.gcm_engine import gcm_engine
+from interlock_hdl.crypto.serial_gcm import SerialGcm
+from interlock_hdl.crypto.shared_gcm import GcmClient
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.seal_entry import SealEntry
 from interlock_hdl.seal_exit import SealExit
@@ -81,14 +83,16 @@ class Seal(wiring.Component):
         s_boxes: SBoxStyle = SBoxStyle.LOGIC,
         rekey_bits: int = 24,
         stop_bits: int = 48,
+        engine: GcmClient | None = None,
     ) -> None:
         self.beat_bytes = beat_bytes
         self.links = links
         self.channel_keys = ChannelKeys(links=links)
-        self.framer = SealFramer(beat_bytes=beat_bytes, links=links)
+        is_pipeline = interval != SerialGcm.interval
+        self.framer = SealFramer(beat_bytes=beat_bytes, links=links, buffered=is_pipeline)
         self.entry = SealEntry(links=links, rekey_bits=rekey_bits, stop_bits=stop_bits)
-        self.gcm = Gcm(interval=interval, slots=self.channel_keys.slots, s_boxes=s_boxes)
-        self.exit = SealExit(beat_bytes=beat_bytes, links=links)
+        self.gcm = engine or gcm_engine(interval=interval, slots=self.channel_keys.slots, s_boxes=s_boxes)
+        self.exit = SealExit(beat_bytes=beat_bytes, links=links, buffered=is_pipeline)
         self.latency = sum(each.latency for each in (self.framer, self.entry, self.gcm, self.exit))
         super().__init__(
             {
@@ -149,5 +153,7 @@ class Seal(wiring.Component):
                 link.valid.eq(inner.valid & ~self.wipe),
                 inner.ready.eq(link.ready),
             ]
+        if isinstance(gcm, GcmClient):
+            m.d.comb += gcm.room.eq(exit.i.ready)
         m.d.comb += [keys.wipe.eq(self.wipe), gcm.wipe.eq(self.wipe), self.wiped.eq(gcm.wiped)]
         return m

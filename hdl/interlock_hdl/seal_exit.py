@@ -21,6 +21,9 @@ class SealExit(wiring.Component):
     Parameters
     ----------
     beat_bytes, links : int
+    buffered : bool
+        A block may wait behind the one that is sent.  Without, none is taken while one is: enough behind an
+        engine that takes far longer.
 
     Members
     -------
@@ -33,9 +36,10 @@ class SealExit(wiring.Component):
 
     latency = 1
 
-    def __init__(self, *, beat_bytes: int, links: int) -> None:
+    def __init__(self, *, beat_bytes: int, links: int, buffered: bool = True) -> None:
         self.beat_bytes = beat_bytes
         self.links = links
+        self.buffered = buffered
         super().__init__(
             {
                 "i": In(stream.Signature(GcmBlock(engine_slots(links)))),
@@ -56,7 +60,7 @@ class SealExit(wiring.Component):
             return held.valid & ~self.flush.bit_select(held.block.slot, 1)
 
         m.d.comb += [
-            self.i.ready.eq(~skid.valid),
+            self.i.ready.eq(~(skid if self.buffered else offered).valid),
             arriving.valid.eq(
                 self.i.valid & self.i.ready & ~self.i.p.opens & self.keyed.bit_select(self.i.p.slot, 1)
             ),
@@ -77,10 +81,11 @@ class SealExit(wiring.Component):
                     offered.block.block.eq(offered.block.block >> 8 * self.beat_bytes),
                     position.eq(position + 1),
                 ]
-            with m.If(skid.valid):
-                m.d.sync += skid.valid.eq(survives(skid))
-            with m.Else():
-                m.d.sync += [skid.eq(arriving), skid.valid.eq(survives(arriving))]
+            if self.buffered:
+                with m.If(skid.valid):
+                    m.d.sync += skid.valid.eq(survives(skid))
+                with m.Else():
+                    m.d.sync += [skid.eq(arriving), skid.valid.eq(survives(arriving))]
         for n, link in enumerate(self.o):
             m.d.comb += [
                 link.valid.eq(offered.valid & (offered.block.slot == n)),

@@ -54,6 +54,9 @@ class SealFramer(wiring.Component):
     Parameters
     ----------
     beat_bytes, links : int
+    buffered : bool
+        Two blocks may wait behind the one that is made.  Without, nothing is taken from when a block is
+        complete until it leaves: enough before an engine that takes far longer.
 
     Members
     -------
@@ -67,11 +70,11 @@ class SealFramer(wiring.Component):
         Valid depends on registers alone.
     """
 
-    latency = 1 + DoubleBuffer.latency
-
-    def __init__(self, *, beat_bytes: int, links: int) -> None:
+    def __init__(self, *, beat_bytes: int, links: int, buffered: bool = True) -> None:
         self.beat_bytes = beat_bytes
         self.links = links
+        self.buffered = buffered
+        self.latency = 1 + (DoubleBuffer.latency if buffered else 0)
         super().__init__(
             {
                 "i": In(stream.Signature(RecordBeat(beat_bytes, links))),
@@ -86,9 +89,6 @@ class SealFramer(wiring.Component):
         m = Module()
         beat_bytes, beat = self.beat_bytes, self.i.p
         block_beats = BLOCK_BYTES // beat_bytes
-        m.submodules.places = places = DoubleBuffer(shape=self.o.p.shape())
-        wiring.connect(m, places.o, wiring.flipped(self.o))
-
         # A block, of which some beats or all came.
         within, header = Signal(), Signal()  # a record has begun; its header is not complete
         admitted = Signal()
@@ -104,8 +104,15 @@ class SealFramer(wiring.Component):
         here = Mux(beat.first, 0, position)
         is_header = beat.first | header
         completes = (beat.first | within) & ((here == block_beats - 1) | (beat.last & ~is_header))
-        m.d.comb += self.i.ready.eq(~complete | places.i.ready)
-        with m.If(places.i.ready):
+        if self.buffered:
+            m.submodules.places = places = DoubleBuffer(shape=self.o.p.shape())
+            wiring.connect(m, places.o, wiring.flipped(self.o))
+            made, waiting = places.i, list(zip(places.filled, places.places, strict=True))
+            m.d.comb += self.i.ready.eq(~complete | made.ready)
+        else:
+            made, waiting = self.o, ()
+            m.d.comb += self.i.ready.eq(~complete)
+        with m.If(made.ready):
             m.d.sync += complete.eq(0)
         with m.If(taken):
             m.d.sync += [
@@ -131,11 +138,11 @@ class SealFramer(wiring.Component):
             ]
 
         # What is known of it.
-        block = places.i.p
+        block = made.p
         length = RecordHeader(network(words)).length
         allowed = (length <= RECORD_MAX_LENGTH) & (last == (length == 0))
         m.d.comb += [
-            places.i.valid.eq(complete),
+            made.valid.eq(complete),
             block.slot.eq(slot),
             block.first.eq(first),
             block.last.eq(last),
@@ -153,7 +160,7 @@ class SealFramer(wiring.Component):
                     (header | (complete & first)) & admitted & (slot == n),
                     *(
                         is_there & place.first & place.right & (place.slot == n)
-                        for is_there, place in zip(places.filled, places.places, strict=True)
+                        for is_there, place in waiting
                     ),
                 ).any()
             )

@@ -44,6 +44,8 @@ class SealedInbox(wiring.Component):
         Bytes of a beat.
     rekey_bits, stop_bits : int
         A key is for 2 to the power of ``rekey_bits`` records, an epoch for 2 to that of ``stop_bits``.
+    record_bytes : int
+        A longer body breaks a rule.
 
     Members
     -------
@@ -67,17 +69,21 @@ class SealedInbox(wiring.Component):
 
     latency = 3
 
-    def __init__(self, *, beat_bytes: int, rekey_bits: int, stop_bits: int) -> None:
+    def __init__(
+        self, *, beat_bytes: int, rekey_bits: int, stop_bits: int, record_bytes: int = RECORD_MAX_LENGTH
+    ) -> None:
         if not 1 <= rekey_bits <= min(MAX_REKEY_BITS, stop_bits):
             raise ValueError(
                 f"rekey_bits must be 1 to {MAX_REKEY_BITS} and no more than stop_bits, not {rekey_bits}"
             )
         self.beat_bytes = beat_bytes
         self.rekey_bits = rekey_bits
-        self.parser = RecordParser(beat_bytes=beat_bytes, sealed=True, stop_bits=stop_bits)
+        self.parser = RecordParser(
+            beat_bytes=beat_bytes, sealed=True, stop_bits=stop_bits, record_bytes=record_bytes
+        )
         # Two records of the largest size: at 16 bytes a beat, with header and tag and what stands behind the
         # memory, to the beat.
-        self.depth = 2 * RECORD_MAX_LENGTH // beat_bytes
+        self.depth = 2 * record_bytes // beat_bytes
         self.beats = self.latency + self.depth + PacketBuffer.registers
         super().__init__(
             {

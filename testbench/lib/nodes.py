@@ -29,7 +29,7 @@ def clear_config(**options: object) -> InterlockConfig:
 
 def small_config(beat_bytes: int = 16, links: int = 2) -> InterlockConfig:
     """A node that wipes quickly: short messages, little memory, few log entries."""
-    return clear_config(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=48)
+    return clear_config(beat_bytes=beat_bytes, links=links, message_bytes=4608, log_entries=16)
 
 
 def sealed_config(beat_bytes: int = 16, links: int = 2, *, cipher_interval: int = 14) -> InterlockConfig:

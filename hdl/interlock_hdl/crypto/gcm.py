@@ -1,6 +1,6 @@
 """AES-256-GCM (NIST SP 800-38D) over records: what sealing and opening have in common."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -11,15 +11,14 @@ from interlock_hdl.crypto.aes_sbox import SBoxStyle
 from interlock_hdl.crypto.gcm_keys import GcmKeys, key_request_layout
 from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.result_queue import ResultQueue
-from interlock_hdl.crypto.serial_aes import SerialAes256
 from interlock_hdl.crypto.serial_ghash import SerialGhash
 from interlock_hdl.double_buffer import DoubleBuffer
 from interlock_hdl.record import RECORD_HEADER_BYTES, RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.wire import network
 
 BLOCK_BYTES = BLOCK_BITS // 8
-INTERVALS = (1, 2, 14, SerialAes256.interval)
-"""Cycles a block: that of the last one is for parts with few thousand LUTs."""
+INTERVALS = (1, 2, 14)
+"""Cycles a block."""
 MAX_BODY_BLOCKS = RECORD_MAX_LENGTH // BLOCK_BYTES
 MAX_BLOCKS = MAX_BODY_BLOCKS + 2
 """Of the string that a tag hashes: header, body and sizes."""
@@ -56,6 +55,37 @@ class GcmBlock(data.StructLayout):
                 "block": BLOCK_BITS,
             }
         )
+
+
+def gcm_ports(slots: int) -> dict[str, wiring.Member]:
+    """Ports of what seals and opens records; see :class:`Gcm`."""
+    blocks = stream.Signature(GcmBlock(slots))
+    return {
+        "keys": In(stream.Signature(key_request_layout(slots))),
+        "loaded": Out(1),
+        "loaded_slot": Out(range(slots)),
+        "i": In(blocks),
+        "o": Out(blocks),
+        "inside": Out(slots),
+        "wipe": In(1),
+        "wiped": Out(1),
+    }
+
+
+def counter_block(seq: Value, counter: Value) -> Value:
+    """What the cipher makes key stream of (7.1, steps 2 and 3)."""
+    return Cat(Const(0, NONCE_ZEROS), network(seq), network(counter))
+
+
+def sizes_block(length: Value) -> Value:
+    """What the hash ends with, of a record with a body of so many bytes (7.1, step 5)."""
+    body_bits = Cat(Const(0, 3), length, Const(0, 61 - len(length)))
+    return Cat(network(Const(8 * RECORD_HEADER_BYTES, 64)), network(body_bits))
+
+
+def body_blocks(length: Value) -> Value:
+    """Blocks of a body of so many bytes."""
+    return (length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)
 
 
 class Gcm(wiring.Component):
@@ -105,31 +135,28 @@ class Gcm(wiring.Component):
             raise ValueError(f"interval must be one of {INTERVALS} cycles, not {interval}")
         self.interval = interval
         self.slots = slots
-        is_serial = interval == SerialAes256.interval
-        options = {"slots": slots, "label_bits": 1, "s_boxes": s_boxes}
-        self.cipher = SerialAes256(**options) if is_serial else Aes256(interval=interval, **options)
+        self.cipher = Aes256(interval=interval, slots=slots, label_bits=1, s_boxes=s_boxes)
         # The slowest hash, and smallest, that keeps up.
         options = {"slots": slots, "max_blocks": MAX_BLOCKS}
         if interval > 2:
-            self.hasher = SerialGhash(digit_bits=2 if is_serial else 16, **options)
+            self.hasher = SerialGhash(digit_bits=16, **options)
         else:
             self.hasher = Ghash(interval=interval, **options)
         self.hash_latency = DoubleBuffer.latency + self.hasher.latency  # behind the cipher
         self.loader = GcmKeys(slots=slots, s_boxes=s_boxes)
         self.latency = DoubleBuffer.latency + self.cipher.latency + self.hash_latency
-        blocks = stream.Signature(GcmBlock(slots))
-        super().__init__(
-            {
-                "keys": In(stream.Signature(key_request_layout(slots))),
-                "loaded": Out(1),
-                "loaded_slot": Out(range(slots)),
-                "i": In(blocks),
-                "o": Out(blocks),
-                "inside": Out(slots),
-                "wipe": In(1),
-                "wiped": Out(1),
-            }
-        )
+        super().__init__(gcm_ports(slots))
+
+    def record_cycles(self, blocks: int, *, beats: int) -> int:
+        """From a record's header that enters to the next one's, of a body of so many blocks.
+
+        A block may enter no sooner than ``beats`` cycles after the one before.
+        """
+        return (blocks + 2) * max(self.interval, beats)
+
+    def record_latency(self, blocks: int, *, beats: int) -> int:
+        """From a record's header that enters to its tag at ``o``."""
+        return self.record_cycles(blocks, beats=beats) - max(self.interval, beats) + self.latency
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -172,7 +199,6 @@ class Gcm(wiring.Component):
         header = RecordHeader(network(coming.p.block))
         seq, seq_before = Signal(64), Signal(64)
         counter, counter_next = Signal(COUNTER_BITS), Signal(COUNTER_BITS)
-        counter_block = Cat(Const(0, NONCE_ZEROS), network(seq), network(counter))
         taken = coming.valid & coming.ready
         m.d.comb += [
             seq.eq(Mux(coming.p.first, header.seq, seq_before)),
@@ -189,7 +215,7 @@ class Gcm(wiring.Component):
             cipher.i.valid.eq(loader.block.valid | (coming.valid & beside.room)),
             cipher.i.p.label.eq(loader.block.valid),
             cipher.i.p.slot.eq(Mux(loader.block.valid, loader.slot, coming.p.slot)),
-            cipher.i.p.block.eq(Mux(loader.block.valid, loader.block.payload, counter_block)),
+            cipher.i.p.block.eq(Mux(loader.block.valid, loader.block.payload, counter_block(seq, counter))),
         ]
 
         # Out of it: text under the key stream, into the hash and the queue behind.
@@ -204,13 +230,8 @@ class Gcm(wiring.Component):
         result = Signal(self.o.p.shape())
         tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
         length = RecordHeader(network(entry.block)).length
-        body_bits = Signal(64)
-        m.d.comb += body_bits.eq(length << 3)
         with control.If(beside.o.valid & entry.first):  # until it moves, which comes late
-            control.d.sync += [
-                tag_mask.eq(key_stream.block),
-                sizes.eq(Cat(network(Const(8 * RECORD_HEADER_BYTES, 64)), network(body_bits))),
-            ]
+            control.d.sync += [tag_mask.eq(key_stream.block), sizes.eq(sizes_block(length))]
         m.d.comb += [
             text.eq(entry.block ^ key_stream.block),
             cipher.o.ready.eq(key_stream.label | (beside.o.valid & room)),
@@ -219,7 +240,7 @@ class Gcm(wiring.Component):
             loader.encrypted_valid.eq(cipher.o.valid & key_stream.label),
             hashed.i.valid.eq(moves),
             hashed.i.p.first.eq(entry.first),
-            hashed.i.p.following.eq(((length + BLOCK_BYTES - 1) >> exact_log2(BLOCK_BYTES)) + 1),
+            hashed.i.p.following.eq(body_blocks(length) + 1),
             hashed.i.p.slot.eq(entry.slot),
             hashed.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
             behind.reserve.eq(moves),

@@ -109,7 +109,7 @@ class GcmKeys(wiring.Component):
             self.block.payload.eq(Mux(follows, FOLLOWING.word_select(asked[0], BLOCK_BITS), 0)),
             self.hash_key.valid.eq(state == State.STORE),
             self.hash_key.p.slot.eq(self.slot),
-            self.hash_key.p.key.eq(key),
+            self.hash_key.p.key.eq(key[BLOCK_BITS:]),
             self.done.eq(self.hash_key.valid & self.hash_key.ready),
         ]
         with m.If(self.block.valid & self.block.ready):
@@ -136,9 +136,8 @@ class GcmKeys(wiring.Component):
                 with m.If(stored):
                     m.d.sync += state.eq(State.HASH)
             with m.Case(State.HASH):
-                # In the upper half of `key`, and moved down at once.
                 with m.If(self.encrypted_valid):
-                    m.d.sync += [key.eq(self.encrypted), asked.eq(0), answered.eq(0), state.eq(State.STORE)]
+                    m.d.sync += [asked.eq(0), answered.eq(0), state.eq(State.STORE)]
             with m.Case(State.STORE):
                 with m.If(self.hash_key.ready):
                     m.d.sync += state.eq(State.IDLE)

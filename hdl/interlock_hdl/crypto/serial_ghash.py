@@ -1,6 +1,6 @@
 """GHASH (NIST SP 800-38D, 6.4) for small FPGAs: some bits of a block a cycle."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,18 +25,25 @@ class SerialGhash(wiring.Component):
         1, 2, 4, 8 or 16.
     slots, max_blocks : int
         As of ``Ghash``.
+    interleaved : bool
+        Strings of two slots go on side by side, block by block in any order; there are no more slots then.
 
     Members
     -------
     Those of ``Ghash``; a key is in use from the next cycle on.
     """
 
-    def __init__(self, *, digit_bits: int, slots: int = 8, max_blocks: int = 258) -> None:
+    def __init__(
+        self, *, digit_bits: int, slots: int = 8, max_blocks: int = 258, interleaved: bool = False
+    ) -> None:
         if digit_bits not in (1, 2, 4, 8, 16):
             raise ValueError(f"digit_bits must be 1, 2, 4, 8 or 16, not {digit_bits}")
         if slots < 2:
             raise ValueError(f"there must be at least 2 slots, not {slots}")
+        if interleaved and slots != 2:
+            raise ValueError(f"strings of 2 slots may be interleaved, not of {slots}")
         self.digit_bits = digit_bits
+        self.interleaved = interleaved
         self.slots = slots
         self.max_blocks = max_blocks
         self.digits = BITS // digit_bits
@@ -69,11 +76,18 @@ class SerialGhash(wiring.Component):
         factor = Signal(BITS)  # the digits that are left, the highest powers at the bottom
         product = Signal(BITS)
         slot = Signal(range(self.slots))
-        left = Signal(range(self.max_blocks))
+        lefts = [Signal(range(self.max_blocks), name=f"left_{n}") for n in range(1 + self.interleaved)]
         within = Signal()  # a string
         waiting = Signal(range(SlotMemory.latency + 1))
         count = Signal(range(self.digits + 1))  # of digits that are left
         offered = Signal()
+        # The sum of a string that goes on; that of the slot which had its turn before this one.
+        sum_before, left = product, lefts[0]
+        if self.interleaved:
+            other = Signal(BITS)
+            changes = self.i.p.slot != slot
+            sum_before = Mux(changes, other, product)
+            left = Array(lefts)[self.i.p.slot]
         following = Mux(self.i.p.first, self.i.p.following, left)
         digit = factor[: self.digit_bits]
         longer = Signal(BITS + self.digit_bits)
@@ -86,15 +100,20 @@ class SerialGhash(wiring.Component):
         ]
         with control.If(self.i.valid & self.i.ready):
             control.d.sync += [
-                factor.eq(polynomial(self.i.p.block) ^ Mux(self.i.p.first, 0, product)),
+                factor.eq(polynomial(self.i.p.block) ^ Mux(self.i.p.first, 0, sum_before)),
                 product.eq(0),
                 left.eq(following - 1),
                 within.eq(following != 0),
                 count.eq(self.digits),
                 waiting.eq(SlotMemory.latency),
             ]
-            with control.If(self.i.p.first):
+            if self.interleaved:
                 control.d.sync += slot.eq(self.i.p.slot)
+                with control.If(changes):
+                    control.d.sync += other.eq(product)
+            else:
+                with control.If(self.i.p.first):
+                    control.d.sync += slot.eq(self.i.p.slot)
         with control.Elif(waiting != 0):
             control.d.sync += waiting.eq(waiting - 1)
         with control.Elif(count != 0):

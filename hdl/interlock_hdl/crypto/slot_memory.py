@@ -51,7 +51,10 @@ class SlotMemory(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        memory = Memory(shape=unsigned(self.width), depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        # However small it is: registers would take the place of logic.
+        style = {"ram_style": "block"} if self.block_ram else {}
+        attributes = {"no_rw_check": 1} | style
+        memory = Memory(shape=unsigned(self.width), depth=self.depth, init=[], attrs=attributes)
         m.submodules.memory = memory
         write_port = memory.write_port()
         read_port = memory.read_port(domain="comb")

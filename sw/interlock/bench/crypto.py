@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock_hdl.beat import BEAT_BYTES
 from interlock_hdl.config import InterlockConfig
-from interlock_hdl.crypto.gcm import INTERVALS
+from interlock_hdl.crypto.gcm_engine import INTERVALS
 
 from interlock.bench import core
 from interlock.bench.pair import BenchFailed
@@ -48,7 +48,8 @@ class CryptoFigures:
     bytes_per_cycle : float
         Of bodies, back to back.
     of_ideal : float
-        The same to the 16 n / (n + 2) bytes that a record of n blocks can have in the time of n + 2.
+        The same to what it can be: a record of n blocks takes the time of n + 2, or of a serial engine what
+        its parts take (``record_cycles``).
     latency_cycles : int
         Of a record alone: from its last beat in to its last beat out.
     """
@@ -78,6 +79,7 @@ class _Bench:
         self.pace = max(interval, BLOCK_BYTES // beat_bytes)
         make = SealBeats if name == "seal" else OpenBeats
         component = make(beat_bytes=beat_bytes, links=LINKS, interval=interval)
+        self.engine = getattr(component, name).gcm
         self.rtl = Rtl(component, name=f"{name.title()}{interval}")
         self._random = Random(interval)
         self._channels: list[SealedChannel] = []
@@ -178,7 +180,7 @@ def measure(
         for slots in ([0] * RECORDS, [number % LINKS for number in range(RECORDS)]):
             _, outs = bench.run(slots, size)
             rate = size * (RECORDS - 1 - WARM) / (outs[-1] - outs[WARM])
-            blocks = size // BLOCK_BYTES
+            ideal = size / bench.engine.record_cycles(size // BLOCK_BYTES, beats=BLOCK_BYTES // beat_bytes)
             figures.append(
                 CryptoFigures(
                     block=block,
@@ -187,7 +189,7 @@ def measure(
                     bytes=size,
                     alternating=len(set(slots)) > 1,
                     bytes_per_cycle=rate,
-                    of_ideal=rate * (blocks + 2) * bench.pace / (BLOCK_BYTES * blocks),
+                    of_ideal=rate / ideal,
                     latency_cycles=last_out - last_in,
                 )
             )

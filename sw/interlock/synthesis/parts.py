@@ -64,7 +64,7 @@ FAMILIES: dict[Part, Family] = {
     Part.ICE40: Family(
         device="iCE40 HX8K",
         # There are no memories of LUTs: what asks for them gets block RAM.
-        prepare=("setattr -unset ram_style */m:*",),
+        prepare=("setattr -unset ram_style */m:* */a:ram_style=distributed %i",),
         options=("--hx8k", "--package", "ct256", "--freq", "100", "--timing-allow-fail"),
         pins=(),
         absorbs=False,
