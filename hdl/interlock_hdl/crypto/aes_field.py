@@ -70,23 +70,30 @@ IN_ROWS = _transposed([_COORDINATES[1 << n] for n in range(8)])
 OUT_ROWS = _transposed([_linear(element) for element in _OUT_BASIS])
 """For each bit of the S-box without its constant: which bits of s / d, then of a / d, it is the sum of."""
 
-INVERSE = tuple(_COORDINATES[power(_BYTE_OF[nibble], 14)] for nibble in range(16))
-"""The inverse of a half byte."""
-
 Form = dict[tuple[int, ...], int]
 """A function of bits as a sum of products: for each product, the bits of the result that it is in."""
 
 
 def _form(function: Callable[[int], int], bits: int) -> Form:
-    """The form of a function without products of three bits or more."""
-    single = {(n,): function(1 << n) for n in range(bits)}
-    pairs = {
-        (n, k): function(1 << n | 1 << k) ^ single[n,] ^ single[k,] for k in range(bits) for n in range(k)
-    }
-    return {term: value for term, value in (single | pairs).items() if value}
+    """The form of a function that makes zero of zero."""
+    form: Form = {}
+    for mask in range(1 << bits):
+        value, part = function(mask), mask
+        while part:  # but for what products of some of these bits make of it
+            part = (part - 1) & mask
+            value ^= form.get(_bits(part), 0)
+        if value:
+            form[_bits(mask)] = value
+    return form
+
+
+def _bits(mask: int) -> tuple[int, ...]:
+    return tuple(n for n in range(mask.bit_length()) if mask >> n & 1)
 
 
 NORM = _form(lambda mask: _COORDINATES[power(_BYTE_OF[mask], 17)], 8)
-"""d, of the bits of s, then of a."""
+"""d, of the bits of s, then of a: products of two bits at most."""
 PRODUCT = _form(lambda mask: _COORDINATES[multiply(_BYTE_OF[mask & 15], _BYTE_OF[mask >> 4])], 8)
-"""The product of two half bytes."""
+"""The product of two half bytes: products of two bits."""
+INVERSE = _form(lambda mask: _COORDINATES[power(_BYTE_OF[mask], 14)], 4)
+"""The inverse of a half byte."""
