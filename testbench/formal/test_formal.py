@@ -169,7 +169,8 @@ class Steps(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        steps = Signal(8)
+        steps, begun = Signal(8), Signal()
+        m.d.sync += begun.eq(1)
         with m.If(self.enable & (steps != 200)):
             m.d.sync += steps.eq(steps + 1)
         match self.claim:
@@ -182,9 +183,9 @@ class Steps(wiring.Component):
             case "reached after five steps":
                 m.d.comb += Cover(steps == 5)
             case "reached in the first step alone":
-                begun = Signal()
-                m.d.sync += begun.eq(1)
                 m.d.comb += Cover(~begun)
+            case "false in the first step alone":
+                m.d.comb += Assert(begun)
         return m
 
 
@@ -197,6 +198,14 @@ def test_prover_accepts_what_is_true(mode):
 def test_prover_finds_a_counterexample(mode):
     with pytest.raises(AssertionError, match=r"not true: .*trace\.vcd"):
         prove(Steps(claim="false after five steps"), mode=mode, depth=8)
+
+
+def test_prover_looks_at_every_cycle_and_at_none_behind():
+    prove(Steps(claim="false after five steps"), mode="bmc", depth=5)
+    with pytest.raises(AssertionError, match="not true"):
+        prove(Steps(claim="false after five steps"), mode="bmc", depth=6)
+    with pytest.raises(AssertionError, match="not true"):
+        prove(Steps(claim="false in the first step alone"), mode="bmc", depth=6)
 
 
 def test_prover_does_not_take_undecided_for_true():
@@ -215,7 +224,7 @@ def test_prover_says_what_is_out_of_reach():
 
 def test_prover_does_not_take_a_time_out_for_true():
     with pytest.raises(ProofBroke, match="TIMEOUT"):
-        prove(HashLogProof(requests=3), mode="bmc", depth=24, name="time-out", timeout_seconds=8)
+        prove(HashLogProof(requests=3), mode="bmc", depth=24, name="time-out", timeout_seconds=5)
 
 
 def test_prover_refuses_a_mode_that_it_does_not_have():
