@@ -39,7 +39,7 @@ async def works_as_new(bench: Bench, slots: Iterator[int] | range) -> None:
     """Another peer may speak, its prefix must be FULL, credit begins at nothing, all of the room is there."""
     for slot in slots:
         bench.send(slot, credit_record(3))
-        records = message_records(bytes(bench.staging - 16), STRANGER, chunk=256)
+        records = message_records(bytes(bench.staging - 16), STRANGER, chunk=bench.staging // 2)
         bench.send(slot, *records[:2], notice(RecordType.ABORT), *records)
     await bench.settle()
 
@@ -77,13 +77,14 @@ async def an_epoch_that_ends_in_a_long_release_waits_for_it(dut):
     """Nothing of the new epoch can come before the message in progress has left."""
     bench = Bench(dut, rx="half")
     await bench.begin()
+    length = bench.staging - 80
     for _ in range(10):
         bench.seen.clear()
-        message = bench.message(0, bench.random.randbytes(400))
+        message = bench.message(0, bench.random.randbytes(length))
         bench.message(0, b"dropped")
         while not bench.seen["release"]:
             await cycles(dut, 1)
-        await cycles(dut, bench.random.randrange(400 // bench.beat_bytes - 5))
+        await cycles(dut, bench.random.randrange(length // bench.beat_bytes - 5))
         bench.end(1)
         bench.stopped = True
         await cycles(dut, 50)
