@@ -1,5 +1,7 @@
 """RTLIL that is made faster is Amaranth's own, byte for byte; and no combinational cycle is overlooked."""
 
+from functools import partial
+
 import pytest
 from amaranth.back import rtlil as amaranth_rtlil
 from amaranth.hdl import Cat, Module, Mux
@@ -10,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from interlock import rtlil
 from interlock_hdl.accelerator.accelerator import Accelerator
 from interlock_hdl.interlock import Interlock
+from interlock_hdl.log.log import Log
 from lib.nodes import BUILDS
 
 
@@ -29,15 +32,24 @@ class Tables(wiring.Component):
         return m
 
 
+def whole(build: str) -> Interlock:
+    return Interlock(config=BUILDS[build])
+
+
+def accelerator() -> Accelerator:
+    return Accelerator(beat_bytes=4, links=2, scratch_words=1024, queue_words=512)
+
+
 @pytest.mark.parametrize(
     "make",
     [
-        Tables,
-        lambda: Interlock(config=BUILDS["sealed"]),
-        lambda: Interlock(config=BUILDS["hashed"]),
-        lambda: Accelerator(beat_bytes=16, links=2, scratch_words=1024, queue_words=512),
+        pytest.param(Tables, id="tables"),
+        pytest.param(lambda: Log(BUILDS["hashed"]), id="log"),
+        pytest.param(accelerator, id="accelerator"),
+        pytest.param(partial(whole, "least"), id="least", marks=pytest.mark.long),
+        pytest.param(partial(whole, "sealed"), id="sealed", marks=pytest.mark.long),
+        pytest.param(partial(whole, "hashed"), id="hashed", marks=pytest.mark.long),
     ],
-    ids=["tables", "sealed", "hashed", "accelerator"],
 )
 def test_it_is_what_amaranth_makes(make):
     component = make()
