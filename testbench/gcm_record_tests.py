@@ -1,4 +1,4 @@
-"""Runs in the simulator: one Gcm or SerialGcm, beside ``cryptography``; records of several channels, sealed and opened."""
+"""Runs in the simulator: one Gcm or SerialGcm, beside ``cryptography``; records of several channels."""
 
 from itertools import pairwise
 

@@ -68,7 +68,8 @@ def test_a_seal_of_one_link():
     ids=["pace", "one_link", "two_links", "ends"],
 )
 def test_a_seal_with_one_block_at_a_time(tests, links, testcase):
-    times = {"record_of_10": SerialGcm(slots=2).record_cycles(10, beats=1), "rekey_steps": (1000, 2600, 60)}
+    record_of_10 = SerialGcm(slots=2).record_cycles(10, beats=5)  # four, and a cycle until a block is taken
+    times = {"record_of_10": record_of_10, "rekey_steps": (1000, 2600, 60)}
     run_seal(tests, beat_bytes=4, links=links, interval=SerialGcm.interval, testcase=testcase, **times)
 
 

@@ -73,6 +73,8 @@ class Open(wiring.Component):
     record_bytes : int
         A record with a longer body is wrong: less than 4096 where there is little memory, and whoever sends
         here is known to send none that is longer.  A multiple of 16, at least ``MIN_RECORD_BYTES``.
+    engine : GcmClient, optional
+        Of an engine that is shared; without, the block has its own.
 
     Members
     -------

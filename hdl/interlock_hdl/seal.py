@@ -37,7 +37,8 @@ class Seal(wiring.Component):
     No timing depends on keys or on what records hold.
 
     Latency: ``latency`` cycles from a beat that completes a block of 16 bytes at ``i`` to the block at ``o``,
-    if it enters the engine at once; the tag comes right behind.
+    if it enters the engine at once; the tag comes right behind.  That is of a ``Gcm``; of a ``SerialGcm`` it
+    is so for blocks of a body, and header and tag take as long as there.
     Throughput: one beat a cycle at ``o``, or a block every ``interval`` cycles where that takes longer,
     records of any slots one after another without a gap; ``i`` waits only for the engine and while the tag's
     block is made.  A key that is loaded takes the place of some blocks.
@@ -53,6 +54,8 @@ class Seal(wiring.Component):
     s_boxes : SBoxStyle
     rekey_bits, stop_bits : int
         See above; other than 24 and 48 for tests.
+    engine : GcmClient, optional
+        Of an engine that is shared; without, the seal has its own.
 
     Members
     -------

@@ -2,6 +2,9 @@
 
 from mutants.mutation import Mutation
 
+SERIAL = "test_gcm_records.py::test_gcm_records[107]"
+SHARED = "test_shared_gcm.py::test_a_seal_and_an_open_with_one_engine"
+
 CRYPTO = [
     Mutation(
         name="the last round mixes columns",
@@ -83,7 +86,7 @@ CRYPTO = [
     Mutation(
         name="a serial hash does not add the next block to the sum",
         file="crypto/serial_ghash.py",
-        old="Mux(self.i.p.first, 0, product)",
+        old="Mux(self.i.p.first, 0, sum_before)",
         new="0",
         test="test_ghash.py::test_ghash[serial-16]",
     ),
@@ -128,6 +131,41 @@ CRYPTO = [
         old="hashed.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),",
         new="hashed.i.p.block.eq(text & kept),",
         test="test_gcm_records.py::test_gcm_records[14]",
+    ),
+    Mutation(
+        name="counters of a serial engine go on from record to record",
+        file="crypto/serial_gcm.py",
+        old="record.counter.eq(TAG_COUNTER + 1),",
+        new="",
+        test=SERIAL,
+    ),
+    Mutation(
+        name="a serial engine masks a tag under the next counter",
+        file="crypto/serial_gcm.py",
+        old="Mux(coming.last, TAG_COUNTER, record.counter)",
+        new="record.counter",
+        test=SERIAL,
+    ),
+    Mutation(
+        name="a serial engine hashes the tag instead of the sizes",
+        file="crypto/serial_gcm.py",
+        old="sizes_block(record_here.length),",
+        new="here.block,",
+        test=SERIAL,
+    ),
+    Mutation(
+        name="a hash of two strings in turn makes one sum of them",
+        file="crypto/serial_ghash.py",
+        old="sum_before = Mux(changes, other, product)",
+        new="sum_before = product",
+        test=SHARED,
+    ),
+    Mutation(
+        name="a record that its link does not take stops those that come",
+        file="seal.py",
+        old="gcm.room.eq(exit.i.ready)",
+        new="gcm.room.eq(1)",
+        test=SHARED,
     ),
     Mutation(
         name="both halves of the key that follows are the same",

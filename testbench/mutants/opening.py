@@ -45,6 +45,13 @@ OPENING = [
         test=WRONG,
     ),
     Mutation(
+        name="a record may be longer than the build says",
+        file="record_parser.py",
+        old="(length <= self.record_bytes)",
+        new="(length <= RECORD_MAX_LENGTH)",
+        test="test_open.py::test_open_with_one_block_at_a_time[one_link]",
+    ),
+    Mutation(
         name="the padding of a sealed record is not looked at",
         file="sealed_inbox.py",
         old="third.wrong.eq(second.wrong | wrong_parts.any() | stray.any()),",

@@ -1,6 +1,6 @@
 """Keys of channels: from 256 bits to round keys and hash key, and to the key that follows."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,8 +34,8 @@ class State(enum.Enum):
 
     IDLE = 0
     FOLLOW = 1  # both halves of the key that follows are made
-    EXPAND = 2  # the key goes into the key schedule
-    ROUNDS = 3  # its round keys are stored
+    EXPAND = 2  # which goes through the key schedule
+    ROUNDS = 3  # the key's round keys are stored
     HASH = 4  # its hash key is made
     STORE = 5  # and stored
 
@@ -43,7 +43,7 @@ class State(enum.Enum):
 class GcmKeys(wiring.Component):
     """Puts keys into a cipher and a hash, one after the other.
 
-    Nothing of a key stays here once it is in use.  No timing depends on keys.
+    Nothing of a key stays here two cycles after it is in use.  No timing depends on keys.
 
     **Latency**: from a request to ``done``, ``KeyExpansion.interval`` cycles, a pass through the cipher and
     ``Ghash.load_latency``, and a few; for a key that follows a pass more.
@@ -93,7 +93,7 @@ class GcmKeys(wiring.Component):
         m.submodules.expansion = expansion = KeyExpansion(slots=self.slots, s_boxes=self.s_boxes)
         wiring.connect(m, expansion.o, wiring.flipped(self.round_keys))
 
-        key = Signal(KEY_BITS)
+        # The only register for a key is the key schedule's: what is encrypted is shifted into it.
         asked, answered = Signal(range(KEY_BLOCKS + 1)), Signal(range(KEY_BLOCKS))
         asking, stored = Signal(), Signal()
         state = Signal(State)
@@ -101,38 +101,42 @@ class GcmKeys(wiring.Component):
         m.d.comb += [
             asking.eq(follows | (state == State.HASH)),
             self.i.ready.eq(state == State.IDLE),
-            expansion.i.valid.eq(state == State.EXPAND),
             expansion.i.p.slot.eq(self.slot),
-            expansion.i.p.key.eq(key),
+            expansion.i.p.key.eq(self.i.p.key),
+            expansion.shift.eq(self.encrypted_valid),
+            expansion.half.eq(self.encrypted),
+            expansion.begin.eq(state == State.EXPAND),
             stored.eq(self.round_keys.valid & self.round_keys.ready & (self.round_keys.p.number == ROUNDS)),
             self.block.valid.eq(asking & (asked != Mux(follows, KEY_BLOCKS, 1))),
             self.block.payload.eq(Mux(follows, FOLLOWING.word_select(asked[0], BLOCK_BITS), 0)),
             self.hash_key.valid.eq(state == State.STORE),
             self.hash_key.p.slot.eq(self.slot),
-            self.hash_key.p.key.eq(key[BLOCK_BITS:]),
+            self.hash_key.p.key.eq(expansion.upper),
             self.done.eq(self.hash_key.valid & self.hash_key.ready),
         ]
         with m.If(self.block.valid & self.block.ready):
             m.d.sync += asked.eq(asked + 1)
         with m.If(self.encrypted_valid):
-            m.d.sync += [key.eq(Cat(key, self.encrypted)[BLOCK_BITS:]), answered.eq(answered + 1)]
+            m.d.sync += answered.eq(answered + 1)
 
         with m.Switch(state):
-            # That a key was taken comes late: it is overwritten in the cycle after that.
+            # Zeros are shifted in over a hash key that was taken: a cycle later, for that it was comes late.
             with m.Case(State.IDLE):
-                m.d.sync += key.eq(0)
+                m.d.comb += [expansion.shift.eq(1), expansion.half.eq(0)]
+                m.d.comb += expansion.i.p.slot.eq(self.i.p.slot)
                 with m.If(self.i.valid):
-                    m.d.sync += [self.slot.eq(self.i.p.slot), key.eq(self.i.p.key), state.eq(State.EXPAND)]
+                    m.d.sync += self.slot.eq(self.i.p.slot)
                     with m.If(self.i.p.source == KeySource.FOLLOWS):
                         m.d.sync += state.eq(State.FOLLOW)
+                    with m.Else():
+                        m.d.comb += expansion.i.valid.eq(1)
+                        m.d.sync += state.eq(State.ROUNDS)
             with m.Case(State.FOLLOW):
                 with m.If(self.encrypted_valid & (answered == KEY_BLOCKS - 1)):
                     m.d.sync += [asked.eq(0), state.eq(State.EXPAND)]
             with m.Case(State.EXPAND):
-                with m.If(expansion.i.ready):
-                    m.d.sync += state.eq(State.ROUNDS)
+                m.d.sync += state.eq(State.ROUNDS)
             with m.Case(State.ROUNDS):
-                m.d.sync += key.eq(0)
                 with m.If(stored):
                     m.d.sync += state.eq(State.HASH)
             with m.Case(State.HASH):

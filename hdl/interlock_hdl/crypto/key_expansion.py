@@ -35,6 +35,12 @@ class KeyExpansion(wiring.Component):
     i : In(stream of ``key_layout``)
         Byte 0 of a key is its bits 7:0.  Ready depends on registers only.
     o : Out(stream of ``round_key_layout``)
+    shift, half : In(1), In(128)
+        Strobe, while ``i`` is ready: the upper half of what is kept becomes the lower one, this the upper.
+    begin : In(1)
+        Strobe, while ``i`` is ready: what is kept is a key, of the slot in ``i``'s payload.
+    upper : Out(128)
+        The upper half of what is kept.
     """
 
     latency = SubBytes.latency + 1
@@ -47,6 +53,10 @@ class KeyExpansion(wiring.Component):
             {
                 "i": In(stream.Signature(key_layout(slots))),
                 "o": Out(stream.Signature(round_key_layout(slots))),
+                "shift": In(1),
+                "half": In(BLOCK_BITS),
+                "begin": In(1),
+                "upper": Out(BLOCK_BITS),
             }
         )
 
@@ -75,10 +85,15 @@ class KeyExpansion(wiring.Component):
             self.o.p.slot.eq(slot),
             self.o.p.number.eq(number),
             self.o.p.key.eq(older),
+            self.upper.eq(newer),
         ]
         with m.If(~busy):
             with m.If(self.i.valid):
-                m.d.sync += [busy.eq(1), Cat(older, newer).eq(self.i.p.key), slot.eq(self.i.p.slot)]
+                m.d.sync += Cat(older, newer).eq(self.i.p.key)
+            with m.Elif(self.shift):
+                m.d.sync += Cat(older, newer).eq(Cat(newer, self.half))
+            with m.If(self.i.valid | self.begin):
+                m.d.sync += [busy.eq(1), slot.eq(self.i.p.slot)]
         with m.Elif(taken):
             m.d.sync += [
                 older.eq(newer),

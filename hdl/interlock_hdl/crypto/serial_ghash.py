@@ -62,7 +62,10 @@ class SerialGhash(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.submodules.keys = keys = SlotMemory(width=BITS, depth=self.slots, block_ram=True)
+        # At few bits a cycle a memory may answer late: a register behind it is a sixth of a small hash.
+        m.submodules.keys = keys = SlotMemory(
+            width=BITS, depth=self.slots, block_ram=True, registered=self.digit_bits > 2
+        )
         control = Module()  # everything that a wipe resets
         m.submodules.control = ResetInserter(self.wipe)(control)
         m.d.comb += [

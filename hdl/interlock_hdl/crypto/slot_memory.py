@@ -11,8 +11,8 @@ _DISTRIBUTED_DEPTH = 16  # of an ECP5's memory in logic
 class SlotMemory(wiring.Component):
     """A memory with one port to write and one to read, in block RAM or in logic.
 
-    Latency: what stands at an address is at ``data`` two cycles after it was at ``address``, and one that is
-    written is found from the next cycle on.  Throughput: one word a cycle.
+    Latency: what stands at an address is at ``data`` two cycles after it was at ``address``, one without the
+    register, and one that is written is found from the next cycle on.  Throughput: one word a cycle.
 
     Parameters
     ----------
@@ -20,6 +20,8 @@ class SlotMemory(wiring.Component):
         Bits of a word, and words.
     block_ram : bool, optional
         What it is made of; without, small memories are made of logic, as an ECP5 can.
+    registered : bool
+        Of block RAM: a register stands behind it.  Without, ``data`` comes late in the cycle.
 
     Members
     -------
@@ -33,7 +35,10 @@ class SlotMemory(wiring.Component):
 
     latency = 2
 
-    def __init__(self, *, width: int, depth: int, block_ram: bool | None = None) -> None:
+    def __init__(
+        self, *, width: int, depth: int, block_ram: bool | None = None, registered: bool = True
+    ) -> None:
+        self.registered = registered
         self.width = width
         self.depth = depth
         self.block_ram = depth > _DISTRIBUTED_DEPTH if block_ram is None else block_ram
@@ -64,7 +69,8 @@ class SlotMemory(wiring.Component):
             m.d.comb += read_port.addr.eq(address)
         else:  # the first register is the block RAM's own
             fetched = Signal(self.width, reset_less=True)
-            m.d.sync += [fetched.eq(read_port.data), self.data.eq(fetched)]
+            m.d.sync += fetched.eq(read_port.data)
+            m.d["sync" if self.registered else "comb"] += self.data.eq(fetched)
             m.d.comb += read_port.addr.eq(self.address)
 
         wiping = Signal.like(self.write_address)

@@ -16,6 +16,7 @@ from interlock_hdl.crypto.gcm import Gcm
 from interlock_hdl.crypto.ghash import Ghash
 from interlock_hdl.crypto.key_expansion import KeyExpansion
 from interlock_hdl.crypto.serial_aes import SerialAes256
+from interlock_hdl.crypto.serial_gcm import SerialGcm
 from interlock_hdl.crypto.serial_ghash import SerialGhash
 from interlock_hdl.crypto.sha256 import Sha256
 from interlock_hdl.digest import TreeDigest
@@ -35,6 +36,7 @@ from interlock_hdl.session import Session
 from interlock_hdl.summary import Summary
 
 from interlock.synthesis.parts import Part
+from interlock.synthesis.sealed_pair import SealedPair
 
 MAIN = InterlockConfig()
 """The default build, which is what the blocks below are parts of."""
@@ -53,8 +55,10 @@ SMALL = InterlockConfig(
     profile=LinkProfile.CLEAR,
 )
 """A build for the smallest boards."""
-SERIAL = {"beat_bytes": 4, "links": 1, "interval": SerialAes256.interval, "s_boxes": SBoxStyle.BLOCK_RAM}
+SERIAL = {"beat_bytes": 4, "links": 1, "interval": SerialGcm.interval, "s_boxes": SBoxStyle.BLOCK_RAM}
 """The smallest seal, and what opens its records."""
+SHORT = 512
+"""Bytes of the largest record that is opened where there is little block RAM."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,10 @@ _NARROW = ("-nowidelut",)
 """Arithmetic of a field is made of four-input LUTs.  Joined to wider ones it would be a little faster, and
 take nearly twice as many."""
 
+_FULL = ("-dffe_min_ce_use", "9")
+"""Eight cells of an iCE40 share one enable: where a part is nearly full, enables of few registers cost more
+places than they save LUTs."""
+
 BLOCKS: Mapping[str, Block] = {
     "session": Block(make=lambda: Session(key_words=MAIN.key_words)),
     "link-epoch": Block(make=LinkEpoch),
@@ -122,8 +130,13 @@ BLOCKS: Mapping[str, Block] = {
     "hash-log-4096": Block(make=lambda: HashLog(entries=4096)),
     "gcm-14": Block(make=lambda: Gcm(interval=14, slots=8), options=_NARROW),
     "gcm-1": Block(make=lambda: Gcm(interval=1, slots=8), options=_NARROW),
+    "gcm-serial": Block(make=lambda: SerialGcm(slots=2, s_boxes=SBoxStyle.BLOCK_RAM), part=Part.ICE40),
     "seal-serial": Block(make=lambda: Seal(**SERIAL), part=Part.ICE40),
-    "open-serial": Block(make=lambda: Open(**SERIAL), part=Part.ICE40),
+    "open-serial": Block(make=lambda: Open(**SERIAL, record_bytes=SHORT), part=Part.ICE40),
+    "sealed-pair": Block(make=lambda: SealedPair(record_bytes=SHORT), part=Part.ICE40, options=_FULL),
+    "sealed-pair-two-engines": Block(
+        make=lambda: SealedPair(record_bytes=SHORT, shared=False), part=Part.ICE40, options=_FULL
+    ),
     "seal-14": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=14), options=_NARROW),
     "seal-2": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=2), options=_NARROW),
     "seal-1": Block(make=lambda: Seal(beat_bytes=16, links=8, interval=1), options=_NARROW),
