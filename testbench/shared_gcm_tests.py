@@ -24,7 +24,7 @@ class Bench:
         self.beat_bytes, self.largest = parameters()["beat_bytes"], parameters()["record_bytes"]
         for name in ("flush", "open", "wipe"):
             getattr(dut, name).value = 0
-        options = {"random": self.random, "unless": lambda: bool(dut.flush.value)}
+        options = {"random": self.random, "unless": lambda: bool(dut.flush.value or dut.wipe.value)}
         self.keys = StreamSource(dut, "keys", DirectedKey, random=self.random)
         self.egress = StreamSource(
             dut, "i", RecordBeat(self.beat_bytes, 1), pattern=egress, random=self.random
@@ -41,6 +41,8 @@ class Bench:
         await cycles(self.dut, 2)
         self.dut.flush.value = 0
         await cycles(self.dut, parameters()["clear_cycles"] + 2)
+        for reader in (self.link, self.headers, self.bodies):
+            reader.taken.clear()
         key, channel = self.random.randbytes(32), self.random.getrandbits(16)
         self.sealed, self.opened, self.seq = [], [], 0
         self.channel = SealedChannel(key, channel)
@@ -53,6 +55,11 @@ class Bench:
             await cycles(self.dut, 1)
         self.dut.open.value = 1
         await cycles(self.dut, 2)
+
+    def withdraw(self) -> None:
+        """Nothing more of what was to be sent comes."""
+        self.egress.withdraw()
+        self.peer.withdraw()
 
     def send(self, *lengths: int) -> None:
         """Records to seal."""
@@ -155,3 +162,28 @@ async def a_reader_that_stops_holds_up_no_record_that_is_sent(dut):
     await test.check(opened=False)
     test.bodies.stalled = False
     await test.check()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(wiped=[False, True])
+async def an_end_at_any_moment_leaves_nothing_of_either_direction(dut, wiped):
+    """Of an epoch, or of everything: with blocks of both in the engine, and none of them in the way later."""
+    test = await bench(dut)
+    for wait in range(0, 1700, 61):
+        test.send(60, 20)
+        test.receive(60, 20)
+        await idle(wait)
+        await cycles(dut, 1)
+        test.withdraw()
+        if wiped:
+            dut.wipe.value = 1
+            await cycles(dut, 1)
+            while not dut.wiped.value:
+                assert not dut.o__valid.value, wait
+                await cycles(dut, 1)
+            assert dut.keyed.value == 0
+            dut.wipe.value = 0
+        await test.begin()
+        test.send(33)
+        test.receive(47)
+        await test.check()
