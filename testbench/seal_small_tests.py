@@ -13,7 +13,8 @@ async def records_take_the_time_of_their_parts(dut):
     """The first block of a body leaves as soon as it is encrypted, and records follow one another."""
     test = await begin(dut)
     begun = cycle_number()
-    test.inputs.clear(), test.links[0].taken.clear()
+    test.inputs.clear()
+    test.links[0].taken.clear()
     test.send(0, *[160] * 6)
     await test.settle()
     beats = 16 // test.beat_bytes
