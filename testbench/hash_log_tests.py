@@ -160,10 +160,12 @@ async def a_read_meets_a_merge_and_an_announcement_in_every_cycle(dut):
     bench.own()
     bench.peer(entry(1), entry(2))
     await bench.settle()
+    flops = 0
     for offset in range(HashLog.merge_latency - 4, HashLog.merge_latency + 8):
         for parity in range(2):
             await cycles(dut, parity)
-            bench.peer(entry(1, bench.random.getrandbits(96)))
+            flops += 1 + bench.random.getrandbits(80)  # more each time, so that it is a change
+            bench.peer(entry(1, flops))
             bench.own(flags=bench.random.choice([1, 5, 9, 13]))
             await cycles(dut, offset)
             bench.read.send(*({"external": 0, "index": n} for n in (0, 1, 0, 2, 1, 0)))

@@ -12,7 +12,7 @@ from lib.patterns import crossings
 from lib.run import run
 
 FULL_SIZE = IndexSizes.of(64)
-SMALL = IndexSizes(bucket_bits=2, slots=2, fingerprint_bits=3, stash=2)
+SMALL = IndexSizes(bucket_bits=1, slots=2, fingerprint_bits=3, stash=1)
 """Overflows long before a log of 16 entries is full, and many keys collide."""
 
 RANDOM = "merges_and_reads_agree_with_a_naive_store"
