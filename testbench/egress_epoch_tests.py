@@ -51,7 +51,10 @@ async def an_epoch_that_ends_in_any_cycle_takes_its_message_along(dut, pattern, 
         await test.credit(0, 2**40)  # a message that had not begun is sent in the new epoch
         await test.settled(scans + 2)
         check_whole(test, kept, test.scans[-1], since)
-        assert all(record.whole for record in test.of_messages() if record.cycle > ended)
+        later = [record for record in test.of_messages() if record.cycle > ended]
+        assert all(record.whole for record in later)
+        begun = any(scan.slot == 0 and scan.cycle < test.ends[-1][0] for scan in test.scans[scans:])
+        assert not (begun and any(record.slot == 0 for record in later)), "begun, and sent in the next epoch"
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")

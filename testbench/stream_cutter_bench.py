@@ -110,6 +110,10 @@ class Bench:
     def lengths(self) -> list[int]:
         return [cut["length"] for cut in self.taken.payloads]
 
+    def is_complete(self) -> bool:
+        """The stream's last cut was taken."""
+        return bool(self.taken.taken) and bool(self.taken.payloads[-1]["last"])
+
     def check_cuts(self, length: int) -> None:
         """Legal ones, that make up a stream of so many bytes."""
         cuts = self.taken.payloads

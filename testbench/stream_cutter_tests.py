@@ -7,7 +7,7 @@ from cocotb.triggers import RisingEdge
 from interlock.model.records import MAX_LENGTH
 from interlock_hdl.stream_cutter import BLOCK_BYTES
 from lib.patterns import PATTERNS
-from lib.streams import cycles
+from lib.streams import PATIENCE, cycles, until
 from stream_cutter_bench import begin
 
 EDGES = (1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 4080, 4095, 4096, 4097, 4111, 4112, 4113, 8191, 8192, 8193)
@@ -19,12 +19,10 @@ async def what_is_there_is_cut_as_the_specification_says(dut):
     test = await begin(dut)
     for length in EDGES:
         test.put(length)
-        while test.queue:
-            await RisingEdge(dut.clk)
+        await until(dut, lambda: not test.queue)
         await cycles(dut, 2)
         dut.active.value = 1
-        while not test.taken.taken or not test.taken.payloads[-1]["last"]:
-            await RisingEdge(dut.clk)
+        await until(dut, test.is_complete)
         test.check_cuts(length)
         whole, rest = divmod(length, MAX_LENGTH)
         assert test.lengths() == [MAX_LENGTH] * whole + ([rest] if rest else [])
@@ -42,7 +40,10 @@ async def streams_at_any_pace_are_cut_into_legal_records(dut, cuts, pace, hold):
     for length in test.random.choices(EDGES[: 13 if pace == 1.0 else 10], k=5):
         dut.active.value = int(test.random.random() < 0.5)
         test.put(length)
-        while not test.taken.taken or not test.taken.payloads[-1]["last"]:
+        waited = 0
+        while not test.is_complete():
+            waited += 1
+            assert waited < PATIENCE, "stands still"
             dut.hold.value = int(hold and test.random.random() < 0.5)
             dut.active.value = int(dut.active.value) or int(test.random.random() < 0.1)
             await RisingEdge(dut.clk)
@@ -63,8 +64,7 @@ async def latency_is_exact(dut):
     for length, ends in ((BLOCK_BYTES, False), (2 * BLOCK_BYTES, False), (5, True)):
         made = len(test.made)
         test.put(length, ends=ends)
-        while len(test.taken.taken) < made + 1:
-            await RisingEdge(dut.clk)
+        await until(dut, lambda made=made: len(test.taken.taken) > made)
         behind = max(length - BLOCK_BYTES, 0) // test.beat_bytes  # beats after the first block
         whole = test.given[-1 - behind]
         assert test.made[made].cycle == whole + 2
@@ -78,8 +78,7 @@ async def throughput_is_exact(dut):
     test = await begin(dut)
     dut.active.value = 1
     test.put(200 * test.beat_bytes)
-    while not test.taken.taken or not test.taken.payloads[-1]["last"]:
-        await RisingEdge(dut.clk)
+    await until(dut, test.is_complete)
     when = [cycle for cycle, _ in test.taken.taken]
     assert len(when) > 10
     assert {later - earlier for earlier, later in pairwise(when)} == {test.latency - 1}
@@ -191,8 +190,7 @@ async def finish_in_every_cycle_leaves_nothing_behind(dut):
             assert not dut.failed.value
             assert not dut.sampling.value
         dut.hold.value = 0
-        while not test.taken.taken or not test.taken.payloads[-1]["last"]:
-            await RisingEdge(dut.clk)
+        await until(dut, test.is_complete)
         test.check_cuts(2 * BLOCK_BYTES + 3)
         await test.finish()
         await cycles(dut, 2)
@@ -203,11 +201,9 @@ async def nothing_is_cut_while_the_stream_is_not_sent(dut):
     """A stream waits for its prefix with as much in the buffer as there is room for."""
     test = await begin(dut)
     test.put(test.depth * test.beat_bytes)
-    while test.queue:
-        await RisingEdge(dut.clk)
+    await until(dut, lambda: not test.queue)
     await cycles(dut, 100)
     assert not test.made
     dut.active.value = 1
-    while not test.taken.taken or not test.taken.payloads[-1]["last"]:
-        await RisingEdge(dut.clk)
+    await until(dut, test.is_complete)
     test.check_cuts(test.depth * test.beat_bytes)

@@ -22,6 +22,8 @@ from lib.beats import BeatValue, beats_of, message_of
 from lib.patterns import pauses
 
 CLOCK_NS = 10
+PATIENCE = 100_000
+"""Cycles that a bench waits for what must come: a block that stands still is wrong, too."""
 """Of a cycle."""
 
 
@@ -87,6 +89,16 @@ async def cycles(dut: Any, count: int) -> None:
     clock = RisingEdge(dut.clk)
     for _ in range(count):
         await clock
+
+
+async def until(dut: Any, condition: Callable[[], bool]) -> None:
+    """Waits for the edge at which something is so; fails where it never is."""
+    clock = RisingEdge(dut.clk)
+    for _ in range(PATIENCE):
+        if condition():
+            return
+        await clock
+    raise AssertionError(f"nothing comes within {PATIENCE} cycles")
 
 
 async def idle(count: int) -> None:
@@ -200,8 +212,11 @@ class StreamSink:
         self._always_ready = pattern == "none"
         self._received: deque[Any] = deque()
         self._arrived = Event()
+        self._count = 0
+        self._awaited = False
         watch(dut, name, unless=unless)
         cocotb.start_soon(self._run())
+        cocotb.start_soon(self._look(name))
 
     @property
     def received(self) -> list[Any]:
@@ -218,7 +233,9 @@ class StreamSink:
         """The next payload, an integer or a dictionary; waits for it."""
         while not self._received:
             self._arrived.clear()
+            self._awaited = True
             await self._arrived.wait()
+        self._awaited = False
         return self._received.popleft()
 
     async def receive_many(self, count: int) -> list[Any]:
@@ -238,7 +255,15 @@ class StreamSink:
             await clock
             if ready and port.valid.value and not reset.value:
                 self._received.append(port.unpack(port.bits))
+                self._count += 1
                 self._arrived.set()
+
+    async def _look(self, name: str) -> None:
+        """Fails the test where what somebody waits for does not come."""
+        while True:
+            awaited, count = self._awaited, self._count
+            await Timer(PATIENCE * CLOCK_NS, unit="ns")
+            assert not (awaited and self._awaited) or self._count != count, f"nothing comes out of {name}"
 
 
 class BeatSource(StreamSource):

@@ -98,7 +98,7 @@ EGRESS = [
         name="what is freed while a CREDIT is made is forgotten",
         file="notices.py",
         old="with m.If((state == State.ADD) & (slot == i)):",
-        new="with m.If(is_granted):",
+        new="with m.If(was_granted[i]):",
         test="test_notices.py::test_notices[beats16]",
     ),
     Mutation(
@@ -155,7 +155,7 @@ EGRESS = [
         file="intake.py",
         old="room = (buffer.i.ready & queue.i.ready & ~(streaming & ended)) | refusing",
         new="room = (buffer.i.ready & queue.i.ready) | refusing",
-        test="test_intake.py::test_intake[beats4-drain-streams-intake_tests]",
+        test="test_intake.py::test_streams[beats4-intake_stream_tests]",
     ),
     Mutation(
         name="a message that is refused waits for room",
