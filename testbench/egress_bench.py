@@ -17,8 +17,10 @@ from interlock_hdl.record import Entry as EntryLayout
 from lib.beats import beats_of
 from lib.parameters import generator, parameters
 from lib.recorder import Recorder, cycle_number
-from lib.streams import PATIENCE, BeatSink, BeatSource, StreamSource, cycles, pack, start, unpack, until
+from lib.streams import BeatSink, BeatSource, StreamSource, cycles, pack, start, unpack, until
 
+PATIENCE = 40_000
+"""Cycles after which what has not happened will not."""
 SESSION_ID = bytes(range(16))
 PLENTY = 2**50
 STILL = ("sampled", "count", "described", "full", "n_sessions", "n_externals", "ended", "opened", "open")
@@ -274,7 +276,7 @@ class Bench:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits for what must come."""
-        await until(self.dut, condition)
+        await until(self.dut, condition, patience=PATIENCE)
 
     async def settled(self, messages: int) -> None:
         """So many messages in all were scanned or dropped, and everything has left."""

@@ -91,14 +91,14 @@ async def cycles(dut: Any, count: int) -> None:
         await clock
 
 
-async def until(dut: Any, condition: Callable[[], bool]) -> None:
-    """Waits for the edge at which something is so; fails where it never is."""
+async def until(dut: Any, condition: Callable[[], bool], *, patience: int = PATIENCE) -> None:
+    """Waits for the edge at which something is so; fails where it is not within ``patience`` cycles."""
     clock = RisingEdge(dut.clk)
-    for _ in range(PATIENCE):
+    for _ in range(patience):
         if condition():
             return
         await clock
-    raise AssertionError(f"nothing comes within {PATIENCE} cycles")
+    raise AssertionError(f"nothing comes within {patience} cycles")
 
 
 async def idle(count: int) -> None:

@@ -76,15 +76,12 @@ Form = dict[tuple[int, ...], int]
 
 def _form(function: Callable[[int], int], bits: int) -> Form:
     """The form of a function that makes zero of zero."""
-    form: Form = {}
-    for mask in range(1 << bits):
-        value, part = function(mask), mask
-        while part:  # but for what products of some of these bits make of it
-            part = (part - 1) & mask
-            value ^= form.get(_bits(part), 0)
-        if value:
-            form[_bits(mask)] = value
-    return form
+    values = [function(mask) for mask in range(1 << bits)]
+    for n in range(bits):  # each without what products of fewer bits make of it
+        for mask in range(1 << bits):
+            if mask >> n & 1:
+                values[mask] ^= values[mask ^ 1 << n]
+    return {_bits(mask): value for mask, value in enumerate(values) if value}
 
 
 def _bits(mask: int) -> tuple[int, ...]:
