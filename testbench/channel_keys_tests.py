@@ -109,17 +109,19 @@ class Bench:
         """Follows every port, and holds ``keyed`` against what was taken and forgotten."""
         dut = self.dut
         keyed_before = following_before = ended = 0
-        offered_before = False
+        offered_before = vacant_before = False
         while True:
             await RisingEdge(dut.clk)
             if dut.rst.value or dut.wipe.value:
                 assert not (dut.wipe.value and dut.i__ready.value), "takes while it is wiped"
                 self.epochs = [None] * self.links
                 keyed_before = ended = 0
+                vacant_before = False
                 continue
             keyed, forget = int(dut.keyed.value), int(dut.forget.value)
-            if dut.i__ready.value:
+            if vacant_before and dut.i__ready.value:
                 assert dut.key.value == 0, "a key is left in the block"
+            vacant_before = dut.i__ready.value and not dut.i__valid.value
             assert not keyed & ended, "keyed in the cycle after it was forgotten"
             for slot, epoch in enumerate(self.epochs):
                 if not keyed >> slot & 1:

@@ -56,7 +56,7 @@ class ChannelKeys(wiring.Component):
     slot is forgotten never becomes ``keyed``.  A key for a slot that has one takes its place, as if the slot
     had been forgotten in the cycle in which it is taken.  A key for a slot that does not exist is dropped.
 
-    Nothing of a key stays here once the engine has it.  No timing depends on keys.
+    A key that the engine took is gone from here two cycles later.  No timing depends on keys.
 
     Latency: from a key that is taken to its request, 3 cycles where nothing else is at hand; from ``loaded``
     to ``keyed``, one.  Throughput: one request at a time; what follows comes first, then what is
@@ -107,6 +107,7 @@ class ChannelKeys(wiring.Component):
         self.task = Signal(Task)
         self.slot = Signal(range(self.slots))  # of the request at hand
         self.stale = Signal()  # what it installs was forgotten meanwhile
+        self.used = Signal(links)  # a key was or may have been, in the cycle before: for `inside` comes late
         # What may be done, as of the cycle before: none of it can become wrong while nothing is at hand.
         self.settled = Signal()
         self.erasable = Signal(links)
@@ -151,16 +152,16 @@ class ChannelKeys(wiring.Component):
         held_channel = Signal(CHANNEL_BITS)
         offered = (state == State.ASK) & (task == Task.INSTALL)
         m.d.comb += self.i.ready.eq(~held & ~self.wipe)
-        with m.If(taken & (self.i.p.slot < self.links) & ~self.forget.bit_select(self.i.p.slot, 1)):
+        with m.If(held):
+            m.d.sync += held.eq(~Mux(offered, self.requests.ready, self.forget.bit_select(held_slot, 1)))
+        with m.Else():
+            # Whether it is wanted comes late, and decides on one bit alone: if not, it is gone a cycle later.
             m.d.sync += [
-                held.eq(1),
+                held.eq(taken & (self.i.p.slot < self.links) & ~self.forget.bit_select(self.i.p.slot, 1)),
                 held_slot.eq(self.i.p.slot),
                 held_channel.eq(self.i.p.channel),
-                key.eq(self.i.p.key),
+                key.eq(Mux(self.i.valid, self.i.p.key, 0)),
             ]
-        with m.If(Mux(offered, self.requests.ready, self.forget.bit_select(held_slot, 1))):
-            with m.If(held):
-                m.d.sync += [held.eq(0), key.eq(0)]
 
         with m.If(self.follow & self.keyed.bit_select(self.follow_slot, 1)):
             m.d.sync += [self.following.eq(1), self.followed_slot.eq(self.follow_slot)]
@@ -172,9 +173,10 @@ class ChannelKeys(wiring.Component):
             self.requests.p.key.eq(Mux(task == Task.INSTALL, key, 0)),
         ]
         m.d.sync += [
+            self.used.eq(self.keyed | self.inside),
             self.settled.eq(state == State.IDLE),
-            self.erasable.eq(dirty & ~self.keyed & ~self.inside),
-            self.installable.eq(held & ~(dirty | self.inside | self.forget).bit_select(held_slot, 1)),
+            self.erasable.eq(dirty & ~self.keyed & ~self.used),
+            self.installable.eq(held & ~(dirty | self.used | self.forget).bit_select(held_slot, 1)),
         ]
         with m.Switch(state):
             with m.Case(State.IDLE):
@@ -195,8 +197,8 @@ class ChannelKeys(wiring.Component):
             with m.Case(State.ASK):
                 with m.If(self.requests.ready):
                     m.d.sync += state.eq(State.LOAD)
-                    with m.If(task == Task.INSTALL):
-                        m.d.sync += Array(self.channel)[held_slot].eq(held_channel)
+                with m.If(task == Task.INSTALL):
+                    m.d.sync += Array(self.channel)[held_slot].eq(held_channel)
             with m.Case(State.LOAD):
                 with m.If(self.loaded):
                     m.d.sync += state.eq(State.IDLE)

@@ -1,14 +1,32 @@
-"""The ones in a word, from the lowest one up."""
+"""The ones in a word: which there are, and what stands where there is one."""
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from amaranth.hdl import Cat, Value
+
+
+def one_of(which: Iterable[Value], values: Iterable[Value]) -> Value:
+    """The value that has a one in ``which``; zero where none has.
+
+    At most one of them, or several that are equal.
+    """
+    return reduce(
+        or_, (chosen.replicate(len(value)) & value for chosen, value in zip(which, values, strict=True))
+    )
+
+
+def place_of_one(word: Value) -> Value:
+    """Number of the only one in ``word``; 0 where there is none."""
+    width = max(1, (len(word) - 1).bit_length())
+    return Cat(Cat(word[n] for n in range(len(word)) if n >> bit & 1).any() for bit in range(width))
 
 
 def lowest_one(word: Value) -> Value:
     """Number of the lowest one in ``word``; 0 where there is none."""
     word = Value.cast(word)
-    alone = (word & ~(word - 1))[: len(word)]
-    width = (len(word) - 1).bit_length()
-    return Cat(Cat(alone[n] for n in range(len(word)) if n >> bit & 1).any() for bit in range(width))
+    return place_of_one((word & ~(word - 1))[: len(word)])
 
 
 def without_lowest_one(word: Value) -> Value:

@@ -1,6 +1,6 @@
 """A short queue in registers, for the few words that travel beside a packet buffer."""
 
-from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,6 +21,13 @@ class RegisterQueue(wiring.Component):
     depth : int
         Words that it holds, at least 2: with one, a full queue would halve the throughput.
 
+    Attributes
+    ----------
+    words : list of ``shape``
+        The oldest one first.
+    level : range(depth + 1)
+        How many of them there are.
+
     Members
     -------
     i, o : stream of ``shape``
@@ -33,13 +40,13 @@ class RegisterQueue(wiring.Component):
             raise ValueError(f"depth must be at least 2, not {depth}")
         self.shape = shape
         self.depth = depth
+        self.words = [Signal(shape, name=f"word_{n}") for n in range(depth)]
+        self.level = Signal(range(depth + 1))
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        width = Shape.cast(self.shape).width
-        words = [Signal(width, name=f"word_{n}") for n in range(self.depth)]
-        level = Signal(range(self.depth + 1))
+        words, level = self.words, self.level
 
         push = self.i.valid & self.i.ready
         pop = self.o.valid & self.o.ready
@@ -50,11 +57,14 @@ class RegisterQueue(wiring.Component):
         ]
         m.d.sync += level.eq(level + push - pop)
         for n, word in enumerate(words):
-            above = words[n + 1] if n + 1 < self.depth else word
             # A place that is vacant takes whatever stands at `i`: whether that is a word comes late, and then
             # decides on the level alone.
-            with m.If(level <= Mux(pop, n + 1, n)):
-                m.d.sync += word.eq(self.i.payload)
-            with m.Elif(pop):
-                m.d.sync += word.eq(above)
+            if n == self.depth - 1:  # nothing enters while it becomes vacant
+                with m.If(level <= n):
+                    m.d.sync += word.eq(self.i.payload)
+            else:
+                with m.If(level <= Mux(pop, n + 1, n)):
+                    m.d.sync += word.eq(self.i.payload)
+                with m.Elif(pop):
+                    m.d.sync += word.eq(words[n + 1])
         return m

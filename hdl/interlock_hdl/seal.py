@@ -147,7 +147,6 @@ class Seal(wiring.Component):
             entry.keyed.eq(keys.keyed),
             entry.busy.eq(gcm.inside),
             self.exhausted.eq(entry.exhausted),
-            exit.flush.eq(keys.ends),
             exit.keyed.eq(keys.keyed),
         ]
         for inner, link in zip(exit.o, self.o, strict=True):

@@ -1,11 +1,12 @@
 """The way into a seal: records get their numbers, or are cut."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.channel_keys import CHANNEL_BITS, engine_slots
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS, GcmBlock, RecordPart
+from interlock_hdl.ones import one_of, place_of_one
 from interlock_hdl.record import RecordFlag, RecordHeader
 from interlock_hdl.seal_framer import FramedBlock
 from interlock_hdl.wire import network
@@ -64,7 +65,7 @@ class SealEntry(wiring.Component):
         self.rekey_bits = rekey_bits
         self.stop_bits = stop_bits
         self.state = Signal(RecordPart)  # of the block that comes next
-        self.slot = Signal(range(self.slots))  # of the record at hand
+        self.link = Signal(links)  # of the record at hand, a one in its place
         self.seqs = [Signal(stop_bits, name=f"seq_{n}") for n in range(links)]  # of the next record
         self.due = Signal(links)  # before that, the key has to be followed
         self.spent = Signal(links)  # there is none
@@ -87,12 +88,12 @@ class SealEntry(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        here = self.i.p
+        here, block = self.i.p.facts, self.i.p.block
         take = Signal()
         m.d.comb += self.i.ready.eq(take)
 
         # The record at hand.
-        state, slot = self.state, self.slot
+        state, link = self.state, self.link
         blocks = Signal(range(MAX_BODY_BLOCKS))  # of body, behind the one that comes next
         last_block = Signal()  # there is none: in a register, for to compare would come late
         tail = Signal.like(here.tail)
@@ -101,7 +102,11 @@ class SealEntry(wiring.Component):
         # Out: a register.
         put = Signal(self.o.p.shape())
         puts, free = Signal(), Signal()
-        m.d.comb += [free.eq(~self.o.valid | self.o.ready), put.slot.eq(slot), put.opens.eq(cut)]
+        m.d.comb += [
+            free.eq(~self.o.valid | self.o.ready),
+            put.slot.eq(place_of_one(link)),
+            put.opens.eq(cut),
+        ]
         with m.If(free):
             m.d.sync += [self.o.valid.eq(puts), self.o.p.eq(put)]
 
@@ -111,21 +116,21 @@ class SealEntry(wiring.Component):
         seq_next = last_seq[: self.stop_bits] + 1
         m.d.sync += numbered.eq(0)
         for n, seq in enumerate(seqs):
-            with m.If(numbered & (slot == n)):
+            with m.If(numbered & link[n]):
                 m.d.sync += [
                     seq.eq(seq_next),
                     spent[n].eq(seq_next[self.stop_bits]),
                     due[n].eq(last_seq[: self.rekey_bits].all()),
                 ]
 
-        header = RecordHeader(network(here.block))
+        header = RecordHeader(network(block))
         filled = Signal(RecordHeader)
         m.d.comb += [
             filled.eq(header),
-            filled.seq.eq(Array(seqs)[here.slot]),
-            filled.channel.eq(Array(self.channel)[here.slot]),
+            filled.seq.eq(one_of(here.links, seqs)),
+            filled.channel.eq(one_of(here.links, self.channel)),
             filled.flags.eq(header.flags & (0xFF ^ RecordFlag.CLEAR)),
-            self.follow_slot.eq(here.slot),
+            self.follow_slot.eq(place_of_one(here.links)),
         ]
 
         # Of a block of the body is known what it must be.
@@ -134,25 +139,25 @@ class SealEntry(wiring.Component):
 
         with m.Switch(state):
             with m.Case(RecordPart.HEADER):
-                m.d.comb += [put.slot.eq(here.slot), put.first.eq(1), put.opens.eq(0)]
+                m.d.comb += [put.slot.eq(place_of_one(here.links)), put.first.eq(1), put.opens.eq(0)]
                 m.d.comb += put.block.eq(network(filled))
                 with m.If(self.i.valid):
-                    with m.If(~(here.first & here.right & self.keyed.bit_select(here.slot, 1))):
+                    with m.If(~(here.first & here.right & (self.keyed & here.links).any())):
                         m.d.comb += take.eq(1)
-                    with m.Elif(spent.bit_select(here.slot, 1)):
+                    with m.Elif((spent & here.links).any()):
                         m.d.comb += take.eq(1)
-                        m.d.sync += self.exhausted.bit_select(here.slot, 1).eq(1)
+                        m.d.sync += self.exhausted.eq(self.exhausted | here.links)
                     with m.Elif(self.following):
                         pass
-                    with m.Elif(due.bit_select(here.slot, 1)):
-                        with m.If(~self.busy.bit_select(here.slot, 1)):
+                    with m.Elif((due & here.links).any()):
+                        with m.If(~(self.busy & here.links).any()):
                             m.d.comb += self.follow.eq(1)
-                            m.d.sync += due.bit_select(here.slot, 1).eq(0)
+                            m.d.sync += due.eq(due & ~here.links)
                     with m.Elif(free):
                         m.d.comb += [take.eq(1), puts.eq(1)]
                         m.d.sync += [
                             cut.eq(0),
-                            slot.eq(here.slot),
+                            link.eq(here.links),
                             blocks.eq(here.blocks),
                             last_block.eq(here.blocks == 0),
                             tail.eq(here.tail),
@@ -160,10 +165,10 @@ class SealEntry(wiring.Component):
                             state.eq(Mux(here.last, RecordPart.TAG, RecordPart.BODY)),
                         ]
             with m.Case(RecordPart.BODY):
-                m.d.comb += [put.bytes.eq(size), put.block.eq(Mux(cut, 0, here.block))]
+                m.d.comb += [put.bytes.eq(size), put.block.eq(Mux(cut, 0, block))]
                 with m.If(cut):  # and meanwhile the rest of the record is dropped
                     m.d.comb += [puts.eq(free), take.eq(~here.first)]
-                with m.Elif((self.i.valid & is_wrong) | ~self.keyed.bit_select(slot, 1)):
+                with m.Elif((self.i.valid & is_wrong) | ~(self.keyed & link).any()):
                     m.d.sync += cut.eq(1)
                 with m.Elif(self.i.valid):
                     m.d.comb += [take.eq(free), puts.eq(free)]

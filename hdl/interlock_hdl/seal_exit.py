@@ -12,8 +12,8 @@ from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
 class SealExit(wiring.Component):
     """Sends blocks to their links, beat by beat; drops those of a slot without a key, and those that fill.
 
-    A link that is not ready holds up the links behind it.  What is here of a slot that is flushed, or comes
-    in together with that, is gone from the next cycle on.
+    A link that is not ready holds up the links behind it.  What is here of a slot that loses its key is gone
+    in the first cycle without, and for good.
 
     Latency: ``latency`` cycles from a block at ``i`` to its first beat at ``o``.  Throughput: one beat a
     cycle.
@@ -29,7 +29,7 @@ class SealExit(wiring.Component):
     -------
     i : In(stream of ``GcmBlock``)
         ``opens`` marks what must not leave.  Ready depends on registers alone.
-    flush, keyed : In(links)
+    keyed : In(links)
     o : Out(beat stream) array of ``links``
         ``keep`` all ones.
     """
@@ -43,7 +43,6 @@ class SealExit(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(GcmBlock(engine_slots(links)))),
-                "flush": In(links),
                 "keyed": In(links),
                 "o": Out(beat_stream(beat_bytes)).array(links),
             }
@@ -57,13 +56,11 @@ class SealExit(wiring.Component):
         position = Signal(range(last_position + 1))  # of the beat that is offered, in its block
 
         def survives(held: data.View) -> Value:
-            return held.valid & ~self.flush.bit_select(held.block.slot, 1)
+            return held.valid & self.keyed.bit_select(held.block.slot, 1)
 
         m.d.comb += [
             self.i.ready.eq(~(skid if self.buffered else offered).valid),
-            arriving.valid.eq(
-                self.i.valid & self.i.ready & ~self.i.p.opens & self.keyed.bit_select(self.i.p.slot, 1)
-            ),
+            arriving.valid.eq(self.i.valid & self.i.ready & ~self.i.p.opens),
             arriving.block.eq(self.i.p),
         ]
         taken = offered.valid & Array(link.ready for link in self.o)[offered.block.slot]
@@ -88,7 +85,7 @@ class SealExit(wiring.Component):
                     m.d.sync += [skid.eq(arriving), skid.valid.eq(survives(arriving))]
         for n, link in enumerate(self.o):
             m.d.comb += [
-                link.valid.eq(offered.valid & (offered.block.slot == n)),
+                link.valid.eq(offered.valid & (offered.block.slot == n) & self.keyed[n]),
                 link.p.data.eq(offered.block.block),
                 link.p.keep.eq(~0),
                 link.p.first.eq(offered.block.first & (position == 0)),

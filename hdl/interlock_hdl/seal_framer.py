@@ -1,17 +1,46 @@
 """The first step of sealing: beats become blocks, of which is known whether they are as their header says."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from interlock_hdl.beat import keep_count, keep_is_legal
-from interlock_hdl.channel_keys import engine_slots
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS
 from interlock_hdl.double_buffer import DoubleBuffer
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RECORD_MAX_LENGTH, RecordHeader
+from interlock_hdl.register_queue import RegisterQueue
 from interlock_hdl.wire import network
+
+
+class BlockFacts(data.StructLayout):
+    """What is known of a block, all that decides what becomes of it.
+
+    Members
+    -------
+    links : a one for its link, zeros for the others
+    first, last : the header; the end of the record
+    right : a header: of a record that was admitted, its length allowed and, where that is 0, its end.
+        Others: no byte is missing but at the end of the last one
+    tail : bytes of a last block, less one: of the one that a header announces, or of this one
+    blocks : of a header: of body, less one
+    """
+
+    def __init__(self, links: int) -> None:
+        super().__init__(
+            {
+                "links": links,
+                "first": 1,
+                "last": 1,
+                "right": 1,
+                "tail": range(BLOCK_BYTES),
+                "blocks": range(MAX_BODY_BLOCKS),
+            }
+        )
 
 
 class FramedBlock(data.StructLayout):
@@ -19,27 +48,12 @@ class FramedBlock(data.StructLayout):
 
     Members
     -------
-    slot : its link
-    first, last : the header; the end of the record
-    right : a header: of a record that was admitted, its length allowed and, where that is 0, its end.
-        Others: no byte is missing but at the end of the last one
-    tail : bytes of a last block, less one: of the one that a header announces, or of this one
-    blocks : of a header: of body, less one
+    facts : what is known of it
     block : byte 0 is bits 7:0
     """
 
     def __init__(self, links: int) -> None:
-        super().__init__(
-            {
-                "slot": range(engine_slots(links)),
-                "first": 1,
-                "last": 1,
-                "right": 1,
-                "tail": range(BLOCK_BYTES),
-                "blocks": range(MAX_BODY_BLOCKS),
-                "block": 8 * BLOCK_BYTES,
-            }
-        )
+        super().__init__({"facts": BlockFacts(links), "block": 8 * BLOCK_BYTES})
 
 
 class SealFramer(wiring.Component):
@@ -97,22 +111,42 @@ class SealFramer(wiring.Component):
         full, legal = Signal(init=1), Signal()  # every beat but the last one was; that one may be as it is
         end = Signal(range(block_beats))  # its position
         keep = Signal(beat_bytes)
-        slot = Signal.like(beat.slot)  # of the record: only its first beat tells
+        links = Signal(self.links)  # of the record: only its first beat tells
+        arriving_links = Cat(beat.slot == n for n in range(self.links))
         words = Signal(data.ArrayLayout(8 * beat_bytes, block_beats))
 
         taken = self.i.valid & self.i.ready
         here = Mux(beat.first, 0, position)
         is_header = beat.first | header
         completes = (beat.first | within) & ((here == block_beats - 1) | (beat.last & ~is_header))
+        made = Signal(self.o.p.shape())
         if self.buffered:
-            m.submodules.places = places = DoubleBuffer(shape=self.o.p.shape())
-            wiring.connect(m, places.o, wiring.flipped(self.o))
-            made, waiting = places.i, list(zip(places.filled, places.places, strict=True))
-            m.d.comb += self.i.ready.eq(~complete | made.ready)
+            # Facts are always read in the same registers, for much comes of them; of the block nothing does.
+            m.submodules.facts = facts = RegisterQueue(shape=BlockFacts(self.links), depth=2)
+            m.submodules.blocks = blocks = DoubleBuffer(shape=8 * BLOCK_BYTES)
+            waiting = [(facts.level > n, word) for n, word in enumerate(facts.words)]
+            ready = facts.i.ready
+            m.d.comb += [
+                self.i.ready.eq(~complete | ready),
+                facts.i.valid.eq(complete),
+                blocks.i.valid.eq(complete),
+                facts.i.payload.eq(made.facts),
+                blocks.i.payload.eq(made.block),
+                self.o.valid.eq(facts.o.valid),
+                self.o.p.facts.eq(facts.o.payload),
+                self.o.p.block.eq(blocks.o.payload),
+                facts.o.ready.eq(self.o.ready),
+                blocks.o.ready.eq(self.o.ready),
+            ]
         else:
-            made, waiting = self.o, ()
-            m.d.comb += self.i.ready.eq(~complete)
-        with m.If(made.ready):
+            waiting = ()
+            ready = self.o.ready
+            m.d.comb += [
+                self.i.ready.eq(~complete),
+                self.o.valid.eq(complete),
+                self.o.payload.eq(made),
+            ]
+        with m.If(ready):
             m.d.sync += complete.eq(0)
         with m.If(taken):
             m.d.sync += [
@@ -129,39 +163,35 @@ class SealFramer(wiring.Component):
                 words[here].eq(beat.data),
             ]
         # Of a header that a flush cuts the rest need not come: nothing may wait for it.
-        with m.If(~self.keyed.bit_select(slot, 1)):
+        with m.If(~(self.keyed & links).any()):
             m.d.sync += admitted.eq(0)
         with m.If(taken & beat.first):
             m.d.sync += [
-                slot.eq(beat.slot),
-                admitted.eq((self.keyed & ~self.flush).bit_select(beat.slot, 1)),
+                links.eq(arriving_links),
+                admitted.eq((self.keyed & ~self.flush & arriving_links).any()),
             ]
 
         # What is known of it.
-        block = made.p
+        known = made.facts
         length = RecordHeader(network(words)).length
         allowed = (length <= RECORD_MAX_LENGTH) & (last == (length == 0))
         m.d.comb += [
-            made.valid.eq(complete),
-            block.slot.eq(slot),
-            block.first.eq(first),
-            block.last.eq(last),
-            block.block.eq(words),
-            block.blocks.eq((length - 1) >> exact_log2(BLOCK_BYTES)),
+            made.block.eq(words),
+            known.links.eq(links),
+            known.first.eq(first),
+            known.last.eq(last),
+            known.blocks.eq((length - 1) >> exact_log2(BLOCK_BYTES)),
         ]
         with m.If(first):
-            m.d.comb += [block.right.eq(admitted & full & keep.all() & allowed), block.tail.eq(length - 1)]
+            m.d.comb += [known.right.eq(admitted & full & keep.all() & allowed), known.tail.eq(length - 1)]
         with m.Else():
-            m.d.comb += [block.right.eq(full & legal), block.tail.eq(end * beat_bytes + keep_count(keep) - 1)]
+            m.d.comb += [known.right.eq(full & legal), known.tail.eq(end * beat_bytes + keep_count(keep) - 1)]
 
-        for n in range(self.links):
-            m.d.comb += self.inside[n].eq(
-                Cat(
-                    (header | (complete & first)) & admitted & (slot == n),
-                    *(
-                        is_there & place.first & place.right & (place.slot == n)
-                        for is_there, place in waiting
-                    ),
-                ).any()
+        m.d.comb += self.inside.eq(
+            reduce(
+                or_,
+                (Mux(is_there & word.first & word.right, word.links, 0) for is_there, word in waiting),
+                Mux((header | (complete & first)) & admitted, links, 0),
             )
+        )
         return m

@@ -7,6 +7,7 @@ from interlock_hdl import channel_keys
 from interlock_hdl.channel_keys import ChannelKey, ChannelKeys, Task
 from interlock_hdl.crypto.gcm import RecordPart
 from interlock_hdl.crypto.gcm_keys import KeySource
+from interlock_hdl.ones import place_of_one, without_lowest_one
 from interlock_hdl.record import RecordHeader
 from interlock_hdl.seal_entry import SealEntry
 from interlock_hdl.seal_framer import FramedBlock
@@ -69,6 +70,7 @@ class SealNumberProof(wiring.Component):
             entry.busy.eq(Cat(inside, self.other_inside)),
             Assume(~self.loaded | loading),
             Assume(keys.i.p.key != 0),
+            Assume(without_lowest_one(entry.i.p.facts.links) == 0),
         ]
 
         # The engine.
@@ -135,13 +137,14 @@ class SealNumberProof(wiring.Component):
             Assert(Value.cast(keys.state) < len(channel_keys.State)),
             Assert(Value.cast(keys.task) < len(Task)),
             Assert(~first | (entry.state != RecordPart.HEADER)),
-            Assert(~entry.numbered | (first & (entry.o.p.slot == entry.slot))),
+            Assert(~entry.numbered | (first & (entry.o.p.slot == place_of_one(entry.link)))),
             Assert(loading == (keys.state == channel_keys.State.LOAD)),
             # A key changes where nothing is under it: one that follows in its slot's epoch, others in none.
             Assert(~(at_hand | followed) | ~(header | inside)),
             Assert(~(at_hand & ~follows) | ~(keys.keyed[0] | followed)),
             Assert(~follows | keys.following),
             Assert(~follows | (keys.slot == keys.followed_slot)),
+            Assert(~(header | inside) | keys.used[0]),
             # What may be done to a slot was found while nothing was under its key, and stays so.
             Assert(~(settled & keys.erasable[0]) | (keys.dirty[0] & ~(keys.keyed[0] | header | inside))),
             Assert(~(settled & keys.installable) | (keys.held & ~keys.dirty.bit_select(keys.held_slot, 1))),
@@ -157,7 +160,7 @@ class SealNumberProof(wiring.Component):
         self, m, keys, entry, *, header: Value, seq: Value, next_seq: Value, follows: Value
     ) -> None:
         """What the entry knows of a key in use is what the engine has seen of it, or is about to."""
-        counting = entry.numbered & (entry.slot == 0)
+        counting = entry.numbered & entry.link[0]
         number = Mux(counting, seq + 1, Cat(entry.seqs[0], entry.spent[0]))
         due = Mux(counting, seq[: self.rekey_bits].all(), entry.due[0])
         owed = keys.following & (keys.followed_slot == 0)

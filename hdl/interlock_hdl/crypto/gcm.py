@@ -57,6 +57,28 @@ class GcmBlock(data.StructLayout):
         )
 
 
+class _BesideCipher(data.StructLayout):
+    """A block, and what is known of it, for when its key stream is there.
+
+    Members
+    -------
+    entry : the block
+    kept : its bytes that are not zeros in what leaves
+    is_hashed : as it is, for the cipher text is what is hashed
+    following : of a header: blocks that are hashed behind it
+    """
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(
+            {
+                "entry": GcmBlock(slots),
+                "kept": BLOCK_BYTES,
+                "is_hashed": 1,
+                "following": range(MAX_BLOCKS),
+            }
+        )
+
+
 def gcm_ports(slots: int) -> dict[str, wiring.Member]:
     """Ports of what seals and opens records; see :class:`Gcm`."""
     blocks = stream.Signature(GcmBlock(slots))
@@ -122,12 +144,12 @@ class Gcm(wiring.Component):
         Requests for keys, and the strobe that one is in use.  See :class:`GcmKeys`.
     i, o : In, Out (stream of ``GcmBlock``)
         Whole records: as many blocks of body as the header's ``length`` says.  Ready depends on registers
-        and ``wipe`` only.
+        only.
     inside : Out(slots)
-        A record of the slot is inside.
+        A record of the slot is inside, or was in the cycle before.
     wipe, wiped : In(1), Out(1)
-        While ``wipe`` is high, nothing is taken nor offered, and everything is overwritten; ``wiped`` once
-        that is complete.  ``wipe`` must be high until then.
+        While ``wipe`` is high, nothing is offered, and everything is overwritten, blocks that are taken
+        in its first two cycles, too; ``wiped`` once that is complete.  ``wipe`` must be high until then.
     """
 
     def __init__(self, *, interval: int, slots: int, s_boxes: SBoxStyle = SBoxStyle.LOGIC) -> None:
@@ -174,7 +196,7 @@ class Gcm(wiring.Component):
             max(2, 1 << ((latency + 2) // self.interval).bit_length())
             for latency in (cipher.latency, self.hash_latency)
         )
-        m.submodules.beside = beside = ResultQueue(shape=self.i.p.shape(), depth=beside_depth)
+        m.submodules.beside = beside = ResultQueue(shape=_BesideCipher(self.slots), depth=beside_depth)
         m.submodules.behind = behind = ResultQueue(shape=self.o.p.shape(), depth=behind_depth)
         parts = (cipher, hasher, beside, behind)
         m.d.comb += [part.wipe.eq(wiping) for part in (*parts, loader)]
@@ -182,10 +204,12 @@ class Gcm(wiring.Component):
 
         # Whether a block may enter comes late: who sends it need not wait for that.
         control.submodules.entrance = entrance = DoubleBuffer(shape=self.i.p.shape())
+        accepts = Signal()  # not in a wipe
+        control.d.sync += accepts.eq(1)
         m.d.comb += [
-            entrance.i.valid.eq(self.i.valid & ~self.wipe),
+            entrance.i.valid.eq(self.i.valid & accepts),
             entrance.i.payload.eq(self.i.payload),
-            self.i.ready.eq(entrance.i.ready & ~self.wipe),
+            self.i.ready.eq(entrance.i.ready & accepts),
         ]
 
         # Keys have their blocks encrypted between those of records.
@@ -207,7 +231,13 @@ class Gcm(wiring.Component):
         with control.If(taken):
             control.d.sync += [seq_before.eq(seq), counter_next.eq(counter + 1)]
         # What goes beside and behind does so a cycle later, which is early enough.
-        control.d.sync += [beside.push.eq(taken), beside.payload.eq(coming.p)]
+        control.d.sync += [
+            beside.push.eq(taken),
+            beside.payload.entry.eq(coming.p),
+            beside.payload.kept.eq(Cat((n <= coming.p.bytes) | coming.p.first for n in range(BLOCK_BYTES))),
+            beside.payload.is_hashed.eq(coming.p.first | coming.p.opens),
+            beside.payload.following.eq(body_blocks(header.length) + 1),
+        ]
         m.d.comb += [
             coming.ready.eq(cipher.i.ready & beside.room & ~loader.block.valid),
             beside.reserve.eq(taken),
@@ -219,18 +249,18 @@ class Gcm(wiring.Component):
         ]
 
         # Out of it: text under the key stream, into the hash and the queue behind.
-        key_stream, entry = cipher.o.p, beside.o.p
+        key_stream, entry = cipher.o.p, beside.o.p.entry
         for_record = cipher.o.valid & ~key_stream.label
         control.submodules.hashed = hashed = DoubleBuffer(shape=hasher.i.p.shape())  # on its way there
         room = behind.room & hashed.i.ready
         moves = for_record & beside.o.valid & room
         wiring.connect(m, hashed.o, hasher.i)
-        kept = Cat((n <= entry.bytes).replicate(8) for n in range(BLOCK_BYTES))
+        kept = Cat(keeps.replicate(8) for keeps in beside.o.p.kept)
         text = Signal(BLOCK_BITS)
         result = Signal(self.o.p.shape())
         tag_mask, sizes = Signal(BLOCK_BITS), Signal(BLOCK_BITS)
-        length = RecordHeader(network(entry.block)).length
         with control.If(beside.o.valid & entry.first):  # until it moves, which comes late
+            length = RecordHeader(network(entry.block)).length
             control.d.sync += [tag_mask.eq(key_stream.block), sizes.eq(sizes_block(length))]
         m.d.comb += [
             text.eq(entry.block ^ key_stream.block),
@@ -240,15 +270,13 @@ class Gcm(wiring.Component):
             loader.encrypted_valid.eq(cipher.o.valid & key_stream.label),
             hashed.i.valid.eq(moves),
             hashed.i.p.first.eq(entry.first),
-            hashed.i.p.following.eq(body_blocks(length) + 1),
+            hashed.i.p.following.eq(beside.o.p.following),
             hashed.i.p.slot.eq(entry.slot),
-            hashed.i.p.block.eq(Mux(entry.opens, entry.block, text) & kept),
+            hashed.i.p.block.eq(Mux(beside.o.p.is_hashed, entry.block, text) & kept),
             behind.reserve.eq(moves),
             result.eq(entry),
-            result.block.eq(text & kept),
+            result.block.eq(Mux(entry.first, entry.block, text) & kept),
         ]
-        with m.If(entry.first):
-            m.d.comb += [hashed.i.p.block.eq(entry.block), result.block.eq(entry.block)]
         with m.If(entry.last):
             m.d.comb += [hashed.i.p.block.eq(sizes), result.block.eq(entry.block ^ tag_mask)]
         control.d.sync += [behind.push.eq(moves), behind.payload.eq(result)]
@@ -279,10 +307,13 @@ class Gcm(wiring.Component):
         with m.If(is_tag):
             m.d.comb += self.o.p.block.eq(behind.o.p.block ^ hasher.o.payload)
 
+        # A record is counted as inside for a cycle longer than it is.
+        left, left_slot = Signal(), Signal.like(self.o.p.slot)
+        control.d.sync += [left.eq(self.o.valid & self.o.ready & is_tag), left_slot.eq(self.o.p.slot)]
         for slot in range(self.slots):
-            records = Signal(range(2 + beside_depth + behind_depth), name=f"records_{slot}")
+            records = Signal(range(3 + beside_depth + behind_depth), name=f"records_{slot}")
             enters = self.i.valid & self.i.ready & self.i.p.first & (self.i.p.slot == slot)
-            leaves = self.o.valid & self.o.ready & is_tag & (self.o.p.slot == slot)
+            leaves = left & (left_slot == slot)
             control.d.sync += records.eq(records + enters - leaves)
             m.d.comb += self.inside[slot].eq(records != 0)
         return m

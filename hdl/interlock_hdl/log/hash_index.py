@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.log.index_shape import LEVELS, IndexShape
 from interlock_hdl.log.sip_hash import Digest
+from interlock_hdl.ones import one_of
 
 IN_FLIGHT = 3  # predecessors whose insertion may not be in what was read
 
@@ -136,14 +137,14 @@ class HashIndex(wiring.Component):
             hits = [new.any() & one.fingerprint for new, one in zip(added, same, strict=True)]
             found.append(read.match.any() | Cat(hits).any())
             address.append(
-                _one_of([*read.match, *hits], [*read.addresses, *(other.address for other in placed)])
+                one_of([*read.match, *hits], [*read.addresses, *(other.address for other in placed)])
             )
             room.append(~reduce(or_, added, read.occupied))
         hits = [
             other.stash & one.buckets[0] & one.fingerprint for one, other in zip(same, placed, strict=True)
         ]
         found.append(stash_match | Cat(hits).any())
-        address.append(_one_of([stash_match, *hits], [stash_address, *(other.address for other in placed)]))
+        address.append(one_of([stash_match, *hits], [stash_address, *(other.address for other in placed)]))
 
         is_found = Signal(LEVELS + 1)
         addresses = [Signal(shape.address_bits, name=f"address_{n}") for n in range(LEVELS + 1)]
@@ -258,14 +259,9 @@ class HashIndex(wiring.Component):
                             ^ placed.address.xor()
                         ),
                     ]
-        address = _one_of(match, [slot.address for slot in slots])
+        address = one_of(match, [slot.address for slot in slots])
         damaged = Cat(slot.as_value().xor() for slot in slots).any()
         return match.any(), address, vacant.any(), damaged
-
-
-def _one_of(which, values) -> Value:
-    """The value of which there is a one in ``which``, at most one of them, or several that are equal."""
-    return reduce(or_, (Mux(chosen, value, 0) for chosen, value in zip(which, values, strict=True)))
 
 
 def _first(which: Value) -> Value:

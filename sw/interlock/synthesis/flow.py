@@ -144,9 +144,12 @@ def place(netlist: Netlist, seed: int) -> Placement:
         if not result.is_file():
             nextpnr = toolchain.prepare(f"yowasp-nextpnr-{netlist.part}")
             options = (*FAMILIES[netlist.part].options, *_pins(netlist))
-            files = ("--json", "netlist.json", "--report", f"report-{seed}.json", "--seed", str(seed))
+            results = ("--report", f"report-{seed}.json", "--log", f"place-{seed}.log")
             start = time.monotonic()
-            _run([str(nextpnr), "-q", *options, *files], netlist.folder)
+            _run(
+                [str(nextpnr), "-q", *options, "--json", "netlist.json", "--seed", str(seed), *results],
+                netlist.folder,
+            )
             seconds = time.monotonic() - start
             report = json.loads((netlist.folder / f"report-{seed}.json").read_text())
             placement = Placement(
