@@ -5,8 +5,8 @@ import os
 
 import pytest
 from interlock import cli
-from interlock.demo.report import write_atomically
 from interlock.demo.run import run
+from interlock.files import write_atomically
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from interlock.demo.report import write_atomically
+from interlock.files import write_atomically
 
 from mutants.mutation import ROOT, Mutation, Outcome, Verdict
 

@@ -10,10 +10,11 @@ from interlock import toolchain
 from interlock.demo.collect import report
 from interlock.demo.engines import Engine
 from interlock.demo.page import render
-from interlock.demo.report import Report, write_atomically
+from interlock.demo.report import Report
 from interlock.demo.run import run
 from interlock.demo.svg import quantity
 from interlock.demo.task import Task
+from interlock.files import write_atomically
 
 _USUAL = Task()
 

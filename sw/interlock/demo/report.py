@@ -1,11 +1,8 @@
 """What a run of the demo comes to: numbers that anybody can check, as JSON and as a page."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +120,3 @@ class Report:
     def to_json(self) -> str:
         """The report as it is written to ``report.json``."""
         return json.dumps(asdict(self), indent=2) + "\n"
-
-
-def write_atomically(path: Path, content: str) -> None:
-    """Replaces ``path``: whoever looks, or interrupts, sees the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

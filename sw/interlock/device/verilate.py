@@ -24,6 +24,7 @@ from interlock import rtlil, toolchain
 from interlock.device import state
 from interlock.device.identity import identity
 from interlock.errors import BuildFailed
+from interlock.files import write_atomically
 
 TOP = "top"
 """Name of the Verilog module of every component that is built here."""
@@ -85,9 +86,7 @@ def build(component: wiring.Component, recipe: Recipe, *, name: str | None = Non
         if folder := _pointed_at(pointer, recipe):
             return folder
         folder = _elaborated(component, recipe, name, rules)
-        partial = pointer.with_suffix(".partial")
-        partial.write_text(folder.name)
-        partial.rename(pointer)
+        write_atomically(pointer, folder.name)
         return folder
 
 

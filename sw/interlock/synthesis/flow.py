@@ -8,16 +8,15 @@ loses only the step that it was in.
 import functools
 import hashlib
 import json
-import os
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from interlock import toolchain
 from interlock.errors import BuildFailed
+from interlock.files import write_atomically
 from interlock.synthesis import output_registers
 from interlock.synthesis.harness import INSIDE, TOP, WALL
 from interlock.synthesis.parts import FAMILIES, Part
@@ -118,7 +117,7 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
                 block = replace(block, flip_flops=block.flip_flops - absorbed)
             (folder / "netlist.partial").rename(folder / "netlist.json")
             found = {"block": asdict(block), "harness": asdict(harness), "seconds": round(seconds, 1)}
-            _write(folder / "cells.json", found)
+            write_atomically(folder / "cells.json", json.dumps(found, indent=1) + "\n")
     found = json.loads((folder / "cells.json").read_text())
     return Netlist(
         folder=folder,
@@ -158,7 +157,7 @@ def place(netlist: Netlist, seed: int) -> Placement:
                 critical=critical_path(report),
                 seconds=round(seconds, 1),
             )
-            _write(result, asdict(placement))
+            write_atomically(result, json.dumps(asdict(placement), indent=1) + "\n")
     found = json.loads(result.read_text())
     path = found.pop("critical")
     hops = [Hop(**hop) for hop in path.pop("hops")]
@@ -173,13 +172,6 @@ def _pins(netlist: Netlist) -> Sequence[str]:
     lines = (f'LOCATE COMP "{name}" SITE "{site}";\n' for name, site in pins)
     (netlist.folder / "pins.lpf").write_text("".join(lines))
     return ("--lpf", "pins.lpf")
-
-
-def _write(path: Path, value: Any) -> None:
-    """Writes JSON; whoever looks sees all of it or nothing."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(value, indent=1) + "\n")
-    partial.rename(path)
 
 
 @functools.cache
