@@ -38,7 +38,7 @@ class Seal(wiring.Component):
 
     Latency: ``latency`` cycles from a beat that completes a block of 16 bytes at ``i`` to the block at ``o``,
     if it enters the engine at once; the tag comes right behind.  That is of a ``Gcm``; of a ``SerialGcm`` it
-    is so for blocks of a body, and header and tag take as long as there.
+    is one less for blocks of a body, and header and tag take as long as there.
     Throughput: one beat a cycle at ``o``, or a block every ``interval`` cycles where that takes longer,
     records of any slots one after another without a gap; ``i`` waits only for the engine and while the tag's
     block is made.  A key that is loaded takes the place of some blocks.

@@ -26,8 +26,8 @@ class SealEntry(wiring.Component):
     it gets blocks of zeros, which like all that follows of the record are marked by ``opens``: they must not
     leave.
 
-    Latency: ``latency`` cycles from a block at ``i`` to ``o``.  Throughput: a block a cycle; ``i`` waits
-    while the tag's block is made.
+    Latency: ``latency`` cycles from a block at ``i`` to ``o``, one less for blocks of a body.  Throughput: a
+    block a cycle; ``i`` waits while the tag's block is made, and a cycle behind a record without a body.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class SealEntry(wiring.Component):
         A register.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, *, links: int, rekey_bits: int, stop_bits: int) -> None:
         if not 1 <= rekey_bits < stop_bits <= MAX_STOP_BITS:
@@ -70,6 +70,11 @@ class SealEntry(wiring.Component):
         self.due = Signal(links)  # before that, the key has to be followed
         self.spent = Signal(links)  # there is none
         self.numbered = Signal()  # in the cycle before, a header got a number
+        # Of the block that stands at ``i``, what was found in the cycle before, if it stood there.
+        self.looked = Signal()
+        self.admitted = Signal()  # it is a header with a key
+        self.is_spent = Signal()  # without a number
+        self.goes = Signal()  # its key is the one of its number
         super().__init__(
             {
                 "i": In(stream.Signature(FramedBlock(links))),
@@ -98,6 +103,7 @@ class SealEntry(wiring.Component):
         last_block = Signal()  # there is none: in a register, for to compare would come late
         tail = Signal.like(here.tail)
         cut = Signal()
+        lost = Signal()  # its key, in the cycle before
 
         # Out: a register.
         put = Signal(self.o.p.shape())
@@ -130,33 +136,46 @@ class SealEntry(wiring.Component):
             filled.seq.eq(one_of(here.links, seqs)),
             filled.channel.eq(one_of(here.links, self.channel)),
             filled.flags.eq(header.flags & (0xFF ^ RecordFlag.CLEAR)),
+        ]
+
+        # A header is looked at in the cycle before it is taken, behind another record that of the tag.  Where
+        # the key is forgotten in that cycle, it goes in all the same, but not out: it was inside already.
+        looks = self.i.valid & ~take & (state != RecordPart.BODY) & ~numbered
+        admitted = here.first & here.right & (self.keyed & here.links).any()
+        is_due = (due & here.links).any()
+        is_busy = (self.busy & here.links).any() | (state == RecordPart.TAG)
+        settled = ~self.following & ~self.follow
+        m.d.sync += [
+            self.looked.eq(looks),
+            self.admitted.eq(admitted),
+            self.is_spent.eq((spent & here.links).any()),
+            self.goes.eq(settled & ~is_due),
+            self.follow.eq(looks & admitted & settled & is_due & ~is_busy),
             self.follow_slot.eq(place_of_one(here.links)),
         ]
+        with m.If(self.follow):
+            m.d.sync += due.eq(due & ~here.links)
 
         # Of a block of the body is known what it must be.
         size = Mux(last_block, tail, BLOCK_BYTES - 1)
         is_wrong = here.first | ~here.right | (here.last != last_block) | (here.tail != size)
 
+        m.d.sync += lost.eq(~(self.keyed & link).any())
         with m.Switch(state):
             with m.Case(RecordPart.HEADER):
                 m.d.comb += [put.slot.eq(place_of_one(here.links)), put.first.eq(1), put.opens.eq(0)]
                 m.d.comb += put.block.eq(network(filled))
-                with m.If(self.i.valid):
-                    with m.If(~(here.first & here.right & (self.keyed & here.links).any())):
+                with m.If(self.looked):
+                    with m.If(~self.admitted):
                         m.d.comb += take.eq(1)
-                    with m.Elif((spent & here.links).any()):
+                    with m.Elif(self.is_spent):
                         m.d.comb += take.eq(1)
                         m.d.sync += self.exhausted.eq(self.exhausted | here.links)
-                    with m.Elif(self.following):
-                        pass
-                    with m.Elif((due & here.links).any()):
-                        with m.If(~(self.busy & here.links).any()):
-                            m.d.comb += self.follow.eq(1)
-                            m.d.sync += due.eq(due & ~here.links)
-                    with m.Elif(free):
+                    with m.Elif(self.goes & free):
                         m.d.comb += [take.eq(1), puts.eq(1)]
                         m.d.sync += [
                             cut.eq(0),
+                            lost.eq(0),
                             link.eq(here.links),
                             blocks.eq(here.blocks),
                             last_block.eq(here.blocks == 0),
@@ -168,7 +187,7 @@ class SealEntry(wiring.Component):
                 m.d.comb += [put.bytes.eq(size), put.block.eq(Mux(cut, 0, block))]
                 with m.If(cut):  # and meanwhile the rest of the record is dropped
                     m.d.comb += [puts.eq(free), take.eq(~here.first)]
-                with m.Elif((self.i.valid & is_wrong) | ~(self.keyed & link).any()):
+                with m.Elif((self.i.valid & is_wrong) | lost):
                     m.d.sync += cut.eq(1)
                 with m.Elif(self.i.valid):
                     m.d.comb += [take.eq(free), puts.eq(free)]

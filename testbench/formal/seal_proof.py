@@ -54,11 +54,14 @@ class SealNumberProof(wiring.Component):
         wiring.connect(m, wiring.flipped(self.keys), keys.i)
         loading, loading_slot = Signal(), Signal.like(keys.loaded_slot)
         inside = Signal()  # of slot 0, in the engine
+        offered = entry.i.p.facts
+        waiting = entry.i.valid & offered.first & offered.right  # a header, before the entry
+        stands = ago(m, Cat(entry.i.valid & ~entry.i.ready, entry.i.payload))
         m.d.comb += [
             keys.forget.eq(self.flush),
             keys.follow.eq(entry.follow),
             keys.follow_slot.eq(entry.follow_slot),
-            keys.inside.eq(entry.inside | entry.busy),
+            keys.inside.eq(entry.inside | entry.busy | Mux(waiting, offered.links, 0)),
             keys.requests.ready.eq(self.request_ready),
             keys.loaded.eq(self.loaded),
             keys.loaded_slot.eq(loading_slot),
@@ -70,8 +73,12 @@ class SealNumberProof(wiring.Component):
             entry.busy.eq(Cat(inside, self.other_inside)),
             Assume(~self.loaded | loading),
             Assume(keys.i.p.key != 0),
-            Assume(without_lowest_one(entry.i.p.facts.links) == 0),
+            Assume(without_lowest_one(offered.links) == 0),
         ]
+
+        # What is offered stays so until it is taken.
+        with m.If(stands[0]):
+            m.d.comb += Assume(entry.i.valid & (entry.i.payload.as_value() == stands[1:]))
 
         # The engine.
         header = entry.o.valid & entry.o.p.first & (entry.o.p.slot == 0)  # waits for it
@@ -102,14 +109,30 @@ class SealNumberProof(wiring.Component):
                 Assert(follows == seq >> self.rekey_bits),
             ]
 
-        self._invariants(m, keys, entry, header=header, inside=inside, loading=loading)
-        self._of_the_epoch(m, keys, entry, header=header, seq=seq, next_seq=next_seq, follows=follows)
+        looked = entry.looked & entry.admitted
+        going = looked & entry.goes & offered.links[0]  # a header that goes in, unless it has no number
+        m.d.comb += [
+            Assert(~looked | (waiting & offered.links.any())),
+            Assert(~looked | (entry.is_spent == (entry.spent & offered.links).any())),
+            Assert(~going | ~entry.due[0]),
+            Assert(~entry.follow | (looked & ~entry.goes & (entry.due & offered.links).any())),
+            Assert(~entry.follow | (~keys.following & (entry.state == RecordPart.HEADER))),
+            Assert(~entry.follow | (entry.follow_slot == place_of_one(offered.links))),
+        ]
+        self._invariants(m, keys, entry, header=header, inside=inside | going, loading=loading)
+        with m.If(keys.keyed[0] | going):
+            self._of_the_epoch(m, keys, entry, header=header, seq=seq, next_seq=next_seq, follows=follows)
+        m.d.comb += Assert(next_seq <= 1 << self.stop_bits)
+        begun = Signal()
+        m.d.sync += begun.eq(1)
+        with m.If(begun & ~ago(m, keys.keyed[0])):
+            m.d.comb += Assert(Cat(entry.seqs[0], entry.due[0], entry.spent[0]) == Const(0))
         asking, installing = keys.state != channel_keys.State.IDLE, keys.task == Task.INSTALL
         m.d.comb += [
             # What the engine has is what the block believes.
             Assert(~loading | (loading_slot == keys.slot)),
             Assert(~keys.held | (keys.key != 0)),
-            Assert(~keys.keyed[0] | has_key),
+            Assert(~(keys.keyed[0] | going) | has_key),
             Assert(~has_key | keys.dirty[0]),
             Assert(~ago(m, entry.flush[0]) | ~keys.keyed[0]),
         ]
@@ -133,14 +156,17 @@ class SealNumberProof(wiring.Component):
         follows, installs = busy & (keys.task == Task.FOLLOW), busy & (keys.task == Task.INSTALL)
         is_held = keys.held & (keys.held_slot == keys.slot)
         followed = keys.following & (keys.followed_slot == 0)
+        asks = entry.follow & (entry.follow_slot == 0)
         m.d.comb += [
             Assert(Value.cast(keys.state) < len(channel_keys.State)),
             Assert(Value.cast(keys.task) < len(Task)),
+            Assert(Value.cast(entry.state) < len(RecordPart)),
+            Assert(without_lowest_one(entry.link) == 0),
             Assert(~first | (entry.state != RecordPart.HEADER)),
             Assert(~entry.numbered | (first & (entry.o.p.slot == place_of_one(entry.link)))),
             Assert(loading == (keys.state == channel_keys.State.LOAD)),
             # A key changes where nothing is under it: one that follows in its slot's epoch, others in none.
-            Assert(~(at_hand | followed) | ~(header | inside)),
+            Assert(~(at_hand | followed | asks) | ~(header | inside)),
             Assert(~(at_hand & ~follows) | ~(keys.keyed[0] | followed)),
             Assert(~follows | keys.following),
             Assert(~follows | (keys.slot == keys.followed_slot)),
@@ -166,13 +192,7 @@ class SealNumberProof(wiring.Component):
         owed = keys.following & (keys.followed_slot == 0)
         owed &= ~((keys.state == channel_keys.State.LOAD) & (keys.task == Task.FOLLOW))
         expected = Mux(header, seq + 1, next_seq)
-        m.d.comb += Assert(next_seq <= 1 << self.stop_bits)
-        with m.If(keys.keyed[0]):
-            m.d.comb += [
-                Assert(number == expected),
-                Assert(follows + owed + due == expected >> self.rekey_bits),
-            ]
-        begun = Signal()
-        m.d.sync += begun.eq(1)
-        with m.If(begun & ~ago(m, keys.keyed[0])):
-            m.d.comb += Assert(~counting & (Cat(entry.seqs[0], entry.due[0], entry.spent[0]) == Const(0)))
+        m.d.comb += [
+            Assert(number == expected),
+            Assert(follows + owed + due == expected >> self.rekey_bits),
+        ]

@@ -134,7 +134,7 @@ def test_status_changes_once_a_period():
         (CreditProof, {"links": 2}, 5, 22),
         (CommitProof, {}, 13, COMMIT_CYCLES),
         (ReleaseProof, {"sources": 3}, 0, 12),
-        (SealNumberProof, {"rekey_bits": 1, "stop_bits": 2}, 15, 18),
+        (SealNumberProof, {"rekey_bits": 1, "stop_bits": 2}, 17, 20),
         (AxisOutputProof, {}, 0, 10),
         (RegisterBlockProof, {}, 0, 10),
         (StatusLimiterProof, {}, 0, 20),

@@ -38,8 +38,8 @@ SEALING = [
     Mutation(
         name="a key follows while records are under the one before",
         file="seal_entry.py",
-        old="with m.If(~(self.busy & here.links).any()):",
-        new="with m.If(1):",
+        old="is_due & ~is_busy",
+        new="is_due",
         test=TRAFFIC,
     ),
     Mutation(
@@ -50,10 +50,17 @@ SEALING = [
         test=TRAFFIC,
     ),
     Mutation(
+        name="a seal sends records without a key",
+        file="seal_entry.py",
+        old="admitted = here.first & here.right & (self.keyed & here.links).any()",
+        new="admitted = here.first & here.right",
+        test=TRAFFIC,
+    ),
+    Mutation(
         name="a cut record of a seal gets its tag",
         file="seal_exit.py",
-        old="self.i.valid & self.i.ready & ~self.i.p.opens &",
-        new="self.i.valid & self.i.ready &",
+        old="self.i.valid & self.i.ready & ~self.i.p.opens",
+        new="self.i.valid & self.i.ready",
         test=TRAFFIC,
     ),
     Mutation(
