@@ -208,7 +208,7 @@ class Tools:
             (folder / f"report-{seed}.json").write_text(json.dumps(report(fmax=self.fmax[seed])))
         else:
             (folder / "stat.json").write_text(json.dumps(STAT))
-            empty = {"modules": {"top": {"cells": {}, "ports": {}}}}
+            empty = {"modules": {"top": {"cells": {}, "ports": {}, "netnames": {}}}}
             (folder / "netlist.partial").write_text(json.dumps(empty))
 
 

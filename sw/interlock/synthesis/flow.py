@@ -7,6 +7,7 @@ loses only the step that it was in.
 
 import functools
 import hashlib
+import inspect
 import json
 import subprocess
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 from interlock import toolchain
 from interlock.errors import BuildFailed
 from interlock.files import write_atomically
-from interlock.synthesis import output_registers
+from interlock.synthesis import global_resets, output_registers
 from interlock.synthesis.harness import INSIDE, TOP, WALL
 from interlock.synthesis.parts import FAMILIES, Part
 from interlock.synthesis.reports import (
@@ -88,8 +89,9 @@ class Placement:
 
 def folder_of(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Path:
     """Where everything about this content stands."""
-    afterwards = Path(output_registers.__file__).read_text() if FAMILIES[part].absorbs else ""
-    parts = (content, repr(_SCRIPT), afterwards, repr(FAMILIES[part]), *options, *_versions(part))
+    passes = (output_registers, global_resets) if FAMILIES[part].finished else ()
+    afterwards = (inspect.getsource(each) for each in passes)
+    parts = (content, repr(_SCRIPT), *afterwards, repr(FAMILIES[part]), *options, *_versions(part))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
 
@@ -112,8 +114,8 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
             seconds = time.monotonic() - start
             stat = json.loads((folder / "stat.json").read_text())
             block, harness = synthesised_cells(stat, FAMILIES[part])
-            if FAMILIES[part].absorbs:
-                absorbed = _absorb_registers(folder / "netlist.partial")
+            if FAMILIES[part].finished:
+                absorbed = _finish(folder / "netlist.partial")
                 block = replace(block, flip_flops=block.flip_flops - absorbed)
             (folder / "netlist.partial").rename(folder / "netlist.json")
             found = {"block": asdict(block), "harness": asdict(harness), "seconds": round(seconds, 1)}
@@ -128,10 +130,11 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
     )
 
 
-def _absorb_registers(path: Path) -> int:
-    """Gives block RAMs the registers behind them; returns how many, all of them the block's."""
+def _finish(path: Path) -> int:
+    """What Yosys leaves undone.  Returns how many registers are inside block RAMs now, all the block's."""
     netlist = json.loads(path.read_text())
     absorbed = output_registers.absorb(netlist["modules"][TOP], prefix=INSIDE)
+    global_resets.promote(netlist["modules"][TOP])
     path.write_text(json.dumps(netlist))
     return absorbed
 
@@ -146,7 +149,7 @@ def place(netlist: Netlist, seed: int) -> Placement:
             results = ("--report", f"report-{seed}.json", "--log", f"place-{seed}.log")
             start = time.monotonic()
             _run(
-                [str(nextpnr), "-q", *options, "--json", "netlist.json", "--seed", str(seed), *results],
+                [str(nextpnr), "-q", *options, "--json", "netlist.json", *results, "--seed", str(seed)],
                 netlist.folder,
             )
             seconds = time.monotonic() - start

@@ -26,8 +26,8 @@ class Family:
     pins : tuple of (str, str)
         Where the harness's pins are, for place and route draws everything towards them.  Beside block RAM, in
         the middle of a side: left to itself, it chooses pins at the edge that is furthest from any.
-    absorbs : bool
-        Its block RAMs have registers behind their outputs that Yosys does not use (``output_registers``).
+    finished : bool
+        What Yosys leaves undone is done before place and route: ``output_registers``, ``global_resets``.
     lut, flip_flop, block_ram, dsp : str
         Names of the cells after synthesis; what comes after them in a name distinguishes variants.
     lut_bel : str, optional
@@ -40,7 +40,7 @@ class Family:
     prepare: tuple[str, ...]
     options: tuple[str, ...]
     pins: tuple[tuple[str, str], ...]
-    absorbs: bool
+    finished: bool
     lut: str
     flip_flop: str
     block_ram: str
@@ -54,7 +54,7 @@ FAMILIES: dict[Part, Family] = {
         prepare=(),
         options=("--85k", "--package", "CABGA381", "--speed", "6", "--freq", "100", "--timing-allow-fail"),
         pins=(("clk", "G2"), ("serial_in", "H2"), ("serial_out", "J4")),
-        absorbs=True,
+        finished=True,
         lut="LUT4",
         flip_flop="TRELLIS_FF",
         block_ram="DP16KD",
@@ -67,7 +67,7 @@ FAMILIES: dict[Part, Family] = {
         prepare=("setattr -unset ram_style */m:* */a:ram_style=distributed %i",),
         options=("--hx8k", "--package", "ct256", "--freq", "100", "--timing-allow-fail"),
         pins=(),
-        absorbs=False,
+        finished=False,
         lut="SB_LUT4",
         flip_flop="SB_DFF",
         block_ram="SB_RAM40",
