@@ -1,6 +1,6 @@
 """The way out of a seal: blocks become beats again, each to its link."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -50,25 +50,27 @@ class SealExit(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        Held = data.StructLayout({"valid": 1, "block": self.i.p.shape()})
+        Held = data.StructLayout({"valid": 1, "links": len(self.o), "block": self.i.p.shape()})
         arriving, offered, skid = Signal(Held), Signal(Held), Signal(Held)
         last_position = BLOCK_BYTES // self.beat_bytes - 1
         position = Signal(range(last_position + 1))  # of the beat that is offered, in its block
 
         def survives(held: data.View) -> Value:
-            return held.valid & self.keyed.bit_select(held.block.slot, 1)
+            return held.valid & (held.links & self.keyed).any()
 
+        # A slot gets no key before all that arrived without one had the time to be dropped here.
         m.d.comb += [
             self.i.ready.eq(~(skid if self.buffered else offered).valid),
             arriving.valid.eq(self.i.valid & self.i.ready & ~self.i.p.opens),
+            arriving.links.eq(Cat(self.i.p.slot == n for n in range(len(self.o)))),
             arriving.block.eq(self.i.p),
         ]
-        taken = offered.valid & Array(link.ready for link in self.o)[offered.block.slot]
-        with m.If(~offered.valid | (taken & (position == last_position))):
+        taken = offered.valid & (offered.links & Cat(link.ready for link in self.o)).any()
+        moves = ~offered.valid | (taken & (position == last_position))
+        with m.If(moves):
             m.d.sync += [
                 offered.eq(Mux(skid.valid, skid, arriving)),
-                offered.valid.eq(Mux(skid.valid, survives(skid), survives(arriving))),
-                skid.valid.eq(0),
+                offered.valid.eq(Mux(skid.valid, survives(skid), arriving.valid)),
                 position.eq(0),
             ]
         with m.Else():
@@ -78,14 +80,15 @@ class SealExit(wiring.Component):
                     offered.block.block.eq(offered.block.block >> 8 * self.beat_bytes),
                     position.eq(position + 1),
                 ]
-            if self.buffered:
-                with m.If(skid.valid):
-                    m.d.sync += skid.valid.eq(survives(skid))
-                with m.Else():
-                    m.d.sync += [skid.eq(arriving), skid.valid.eq(survives(arriving))]
+        if self.buffered:
+            # While it is empty it takes whatever arrives: whether that has to wait comes late.
+            with m.If(skid.valid):
+                m.d.sync += skid.valid.eq(survives(skid) & ~moves)
+            with m.Else():
+                m.d.sync += [skid.eq(arriving), skid.valid.eq(arriving.valid & ~moves)]
         for n, link in enumerate(self.o):
             m.d.comb += [
-                link.valid.eq(offered.valid & (offered.block.slot == n) & self.keyed[n]),
+                link.valid.eq(offered.valid & offered.links[n] & self.keyed[n]),
                 link.p.data.eq(offered.block.block),
                 link.p.keep.eq(~0),
                 link.p.first.eq(offered.block.first & (position == 0)),

@@ -73,15 +73,15 @@ SEALING = [
     Mutation(
         name="a flush leaves what a seal offers",
         file="seal_exit.py",
-        old=" & (offered.block.slot == n) & self.keyed[n]",
-        new=" & (offered.block.slot == n)",
+        old=" & offered.links[n] & self.keyed[n]",
+        new=" & offered.links[n]",
         test=ENDS,
     ),
     Mutation(
-        name="a flush leaves what is in a seal's engine",
+        name="a flush leaves what waits for a link",
         file="seal_exit.py",
-        old="survives(skid), survives(arriving)",
-        new="survives(skid), arriving.valid",
+        old="m.d.sync += offered.valid.eq(survives(offered))",
+        new="m.d.sync += offered.valid.eq(offered.valid)",
         test=ENDS,
     ),
     Mutation(

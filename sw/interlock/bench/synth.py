@@ -70,7 +70,7 @@ def measure(
     """
     tell(Step(block=name, what="synthesis"))
     content = harnessed(block.make(), open_ports=block.open_ports)
-    netlist = flow.synthesise(name, content, block.part, block.options)
+    netlist = flow.synthesise(name, content, block.part, block.options, block.placement)
     placements: dict[int, flow.Placement] = {}
     failure = None
     for seed in range(1, seeds + 1):

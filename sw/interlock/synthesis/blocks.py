@@ -75,12 +75,15 @@ class Block:
         Its ports that hardware leaves unconnected.
     options : tuple of str
         What Yosys's synthesis is told on top.
+    placement : tuple of str
+        What nextpnr is told on top.
     """
 
     make: Callable[[], Any]  # a wiring.Component
     part: Part = Part.ECP5
     open_ports: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    placement: tuple[str, ...] = ()
 
 
 def _intake() -> Intake:
@@ -101,6 +104,9 @@ take nearly twice as many."""
 _FULL = ("-dffe_min_ce_use", "9")
 """Eight cells of an iCE40 share one enable: where a part is nearly full, enables of few registers cost more
 places than they save LUTs."""
+
+_LOOSE = ("--placer-heap-beta", "0.6")
+"""Where half of a part is taken: no region of it may be filled so far that ways have to lead around it."""
 
 BLOCKS: Mapping[str, Block] = {
     "session": Block(make=lambda: Session(key_words=MAIN.key_words)),
@@ -148,10 +154,14 @@ BLOCKS: Mapping[str, Block] = {
     # Its own latency alone depends on the counter's.
     "egress": Block(make=lambda: Egress(config=MAIN, sample_latency=0, depth=2 * MAIN.message_bytes // 16)),
     "ingress": Block(make=lambda: Ingress(config=MAIN)),
-    "core": Block(make=lambda: Interlock(config=CORE), open_ports=("trace",)),
-    "core-hash-1024": Block(make=lambda: Interlock(config=LARGE_CORE), open_ports=("trace",)),
-    "interlock": Block(make=lambda: Interlock(config=MAIN), open_ports=("trace",)),
-    "interlock-hash-1024": Block(make=lambda: Interlock(config=LARGE), open_ports=("trace",)),
+    "core": Block(make=lambda: Interlock(config=CORE), open_ports=("trace",), placement=_LOOSE),
+    "core-hash-1024": Block(
+        make=lambda: Interlock(config=LARGE_CORE), open_ports=("trace",), placement=_LOOSE
+    ),
+    "interlock": Block(make=lambda: Interlock(config=MAIN), open_ports=("trace",), placement=_LOOSE),
+    "interlock-hash-1024": Block(
+        make=lambda: Interlock(config=LARGE), open_ports=("trace",), placement=_LOOSE
+    ),
     "interlock-small": Block(make=lambda: Interlock(config=SMALL), part=Part.ICE40, open_ports=("trace",)),
 }
 """Every block that is measured, by name; small ones first, for those that take minutes come last."""

