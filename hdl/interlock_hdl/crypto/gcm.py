@@ -183,8 +183,8 @@ class Gcm(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         # To all that is inside it goes a cycle late, for it is much.
-        wiping = Signal()
-        m.d.sync += wiping.eq(self.wipe)
+        wiping, loader_wiping = Signal(), Signal()
+        m.d.sync += [wiping.eq(self.wipe), loader_wiping.eq(wiping)]
         control = Module()
         m.submodules.control = ResetInserter(wiping)(control)
         m.submodules.cipher = cipher = self.cipher
@@ -199,7 +199,8 @@ class Gcm(wiring.Component):
         m.submodules.beside = beside = ResultQueue(shape=_BesideCipher(self.slots), depth=beside_depth)
         m.submodules.behind = behind = ResultQueue(shape=self.o.p.shape(), depth=behind_depth)
         parts = (cipher, hasher, beside, behind)
-        m.d.comb += [part.wipe.eq(wiping) for part in (*parts, loader)]
+        m.d.comb += [part.wipe.eq(wiping) for part in parts]
+        m.d.comb += loader.wipe.eq(loader_wiping)  # far from the others, and it empties at once
         m.d.comb += self.wiped.eq(wiping & Cat(part.wiped for part in parts).all())
 
         # Whether a block may enter comes late: who sends it need not wait for that.
@@ -213,7 +214,11 @@ class Gcm(wiring.Component):
         ]
 
         # Keys have their blocks encrypted between those of records.
-        wiring.connect(m, wiring.flipped(self.keys), loader.i)
+        m.d.comb += [
+            loader.i.valid.eq(self.keys.valid & ~loader_wiping),
+            loader.i.payload.eq(self.keys.payload),
+            self.keys.ready.eq(loader.i.ready & ~loader_wiping),
+        ]
         wiring.connect(m, loader.round_keys, cipher.keys)
         wiring.connect(m, loader.hash_key, hasher.keys)
         m.d.comb += [self.loaded.eq(loader.done), self.loaded_slot.eq(loader.slot)]
