@@ -12,9 +12,14 @@ def one_of(which: Iterable[Value], values: Iterable[Value]) -> Value:
 
     At most one of them, or several that are equal.
     """
-    return reduce(
-        or_, (chosen.replicate(len(value)) & value for chosen, value in zip(which, values, strict=True))
-    )
+    # By AND and OR: of multiplexers with zeros Yosys makes more LUTs.
+    chosen = (one.replicate(len(value)) & value for one, value in zip(which, values, strict=True))
+    return reduce(or_, chosen)
+
+
+def one_at(place: Value, width: int) -> Value:
+    """``width`` bits, of which the one at ``place`` is set; zeros where there is none."""
+    return Cat(place == n for n in range(width))
 
 
 def place_of_one(word: Value) -> Value:

@@ -1,5 +1,7 @@
 """A short queue in registers, for the few words that travel beside a packet buffer."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -56,15 +58,13 @@ class RegisterQueue(wiring.Component):
             self.o.payload.eq(words[0]),
         ]
         m.d.sync += level.eq(level + push - pop)
-        for n, word in enumerate(words):
-            # A place that is vacant takes whatever stands at `i`: whether that is a word comes late, and then
-            # decides on the level alone.
-            if n == self.depth - 1:  # nothing enters while it becomes vacant
-                with m.If(level <= n):
-                    m.d.sync += word.eq(self.i.payload)
-            else:
-                with m.If(level <= Mux(pop, n + 1, n)):
-                    m.d.sync += word.eq(self.i.payload)
-                with m.Elif(pop):
-                    m.d.sync += word.eq(words[n + 1])
+        # A place that is vacant takes whatever stands at `i`: whether that is a word comes late, and then
+        # decides on the level alone.  Nothing enters while the last place becomes vacant.
+        for n, (word, above) in enumerate(pairwise(words)):
+            with m.If(level <= Mux(pop, n + 1, n)):
+                m.d.sync += word.eq(self.i.payload)
+            with m.Elif(pop):
+                m.d.sync += word.eq(above)
+        with m.If(level < self.depth):
+            m.d.sync += words[-1].eq(self.i.payload)
         return m

@@ -94,6 +94,7 @@ class SealEntry(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         here, block = self.i.p.facts, self.i.p.block
+        slot = place_of_one(here.links)
         take = Signal()
         m.d.comb += self.i.ready.eq(take)
 
@@ -151,7 +152,7 @@ class SealEntry(wiring.Component):
             self.is_spent.eq((spent & here.links).any()),
             self.goes.eq(settled & ~is_due),
             self.follow.eq(looks & admitted & settled & is_due & ~is_busy),
-            self.follow_slot.eq(place_of_one(here.links)),
+            self.follow_slot.eq(slot),
         ]
         with m.If(self.follow):
             m.d.sync += due.eq(due & ~here.links)
@@ -163,7 +164,7 @@ class SealEntry(wiring.Component):
         m.d.sync += lost.eq(~(self.keyed & link).any())
         with m.Switch(state):
             with m.Case(RecordPart.HEADER):
-                m.d.comb += [put.slot.eq(place_of_one(here.links)), put.first.eq(1), put.opens.eq(0)]
+                m.d.comb += [put.slot.eq(slot), put.first.eq(1), put.opens.eq(0)]
                 m.d.comb += put.block.eq(network(filled))
                 with m.If(self.looked):
                     with m.If(~self.admitted):

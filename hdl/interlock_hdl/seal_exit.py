@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from interlock_hdl.beat import beat_stream
 from interlock_hdl.channel_keys import engine_slots
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, GcmBlock
+from interlock_hdl.ones import one_at
 
 
 class SealExit(wiring.Component):
@@ -62,7 +63,7 @@ class SealExit(wiring.Component):
         m.d.comb += [
             self.i.ready.eq(~(skid if self.buffered else offered).valid),
             arriving.valid.eq(self.i.valid & self.i.ready & ~self.i.p.opens),
-            arriving.links.eq(Cat(self.i.p.slot == n for n in range(len(self.o)))),
+            arriving.links.eq(one_at(self.i.p.slot, len(self.o))),
             arriving.block.eq(self.i.p),
         ]
         taken = offered.valid & (offered.links & Cat(link.ready for link in self.o)).any()

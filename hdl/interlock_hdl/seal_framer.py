@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -11,6 +11,7 @@ from amaranth.utils import exact_log2
 from interlock_hdl.beat import keep_count, keep_is_legal
 from interlock_hdl.crypto.gcm import BLOCK_BYTES, MAX_BODY_BLOCKS
 from interlock_hdl.double_buffer import DoubleBuffer
+from interlock_hdl.ones import one_at
 from interlock_hdl.ports import RecordBeat
 from interlock_hdl.record import RECORD_MAX_LENGTH, RecordHeader
 from interlock_hdl.register_queue import RegisterQueue
@@ -112,7 +113,7 @@ class SealFramer(wiring.Component):
         end = Signal(range(block_beats))  # its position
         keep = Signal(beat_bytes)
         links = Signal(self.links)  # of the record: only its first beat tells
-        arriving_links = Cat(beat.slot == n for n in range(self.links))
+        arriving_links = one_at(beat.slot, self.links)
         words = Signal(data.ArrayLayout(8 * beat_bytes, block_beats))
 
         taken = self.i.valid & self.i.ready

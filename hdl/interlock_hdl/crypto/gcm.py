@@ -205,7 +205,7 @@ class Gcm(wiring.Component):
 
         # Whether a block may enter comes late: who sends it need not wait for that.
         control.submodules.entrance = entrance = DoubleBuffer(shape=self.i.p.shape())
-        accepts = Signal()  # not in a wipe
+        accepts = Signal()  # not in a wipe: a register of its own, for those of the parts are far from here
         control.d.sync += accepts.eq(1)
         m.d.comb += [
             entrance.i.valid.eq(self.i.valid & accepts),

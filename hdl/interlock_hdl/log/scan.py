@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from interlock_hdl.log.change_bits import ChangeBits
 from interlock_hdl.log.store import AnnounceStream, EntryAddress, ReadEntryStream, ReadStream
+from interlock_hdl.ones import one_at
 from interlock_hdl.ports import EntryStream
 from interlock_hdl.twin import Twin
 
@@ -162,7 +163,7 @@ class Scan(wiring.Component):
         count, bound = Signal(CheckedFlops, name="count"), Signal(CheckedFlops, name="bound")
         said = self.said
         accept = self.request.valid & self.request.ready
-        is_slot = Cat(asked.slot == number for number in range(self.slots))
+        is_slot = one_at(asked.slot, self.slots)
         due = now.full_due | self.require_full
         full = ~is_slot.any() | (is_slot & due).any()
         m.d.comb += [
